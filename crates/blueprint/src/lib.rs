@@ -1,0 +1,9 @@
+//! Decides how a schema becomes isolated: `Catalog` in, `Classification` and `Blueprint` out.
+//!
+//! Pure and deterministic: the same catalog and registry give the same blueprint to the last byte.
+//! Nothing here opens a connection, reads a clock, a file or the environment.
+
+pub mod catalog;
+pub mod classify;
+pub mod file;
+pub mod registry;

@@ -1,0 +1,1 @@
+//! Runs a blueprint: apply, complete, roll back, status.

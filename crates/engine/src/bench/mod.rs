@@ -1,0 +1,1 @@
+//! Measures tenant-scoped queries before and after, side by side.

@@ -1,0 +1,1 @@
+//! What was done to a database, recorded in that database.

@@ -1,0 +1,1 @@
+//! Attacks an isolated database with the application's own credentials.

@@ -6,4 +6,5 @@
 pub mod catalog;
 pub mod classify;
 pub mod file;
+pub mod hazards;
 pub mod registry;

@@ -6,6 +6,9 @@
 use serde::{Deserialize, Serialize};
 use tenantry_model::{Ident, KeyKind, QualifiedName};
 
+use crate::catalog::{Catalog, TableKind};
+use crate::registry::Registry;
+
 /// The class of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -127,5 +130,38 @@ impl Classification {
     /// The verdict on a table.
     pub fn verdict(&self, table: &QualifiedName) -> Option<&Verdict> {
         self.tables.iter().find(|v| &v.table == table)
+    }
+}
+
+/// Finds the root and the class of every table. The registry's entries win over every rule.
+pub fn classify(catalog: &Catalog, registry: &Registry) -> Classification {
+    let tables = catalog.tables.iter().filter(|t| t.kind != TableKind::Partition).map(|t| {
+        let entry = registry.table(&t.name);
+        Verdict {
+            table: t.name.clone(),
+            class: entry.map_or(Class::Unknown, |e| e.class),
+            column: entry.and_then(|e| e.column.as_deref()).and_then(|c| Ident::new(c).ok()),
+            scope_column: None,
+            path: Vec::new(),
+            nullable: false,
+            confidence: 0.0,
+            reasons: Vec::new(),
+            question: None,
+            registered: entry.is_some(),
+            protected: false,
+        }
+    });
+    Classification {
+        root: Root {
+            table: None,
+            key: Vec::new(),
+            column: None,
+            kind: None,
+            confidence: 0.0,
+            reasons: Vec::new(),
+            alternatives: Vec::new(),
+            question: None,
+        },
+        tables: tables.collect(),
     }
 }

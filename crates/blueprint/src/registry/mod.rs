@@ -1,5 +1,10 @@
 //! The reviewed file that says what each table is (`tenantry.toml`). It wins over every rule.
 
+mod check;
+mod draft;
+mod parse;
+mod render;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -7,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use tenantry_model::QualifiedName;
 
 use crate::classify::{Class, NullTenant};
+
+pub use parse::ParseError;
 
 /// The whole file. Names of tables are `schema.table` (parts with a dot in double quotes).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,0 +1,169 @@
+//! An open connection, and the task that drives it.
+
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::time::Duration;
+
+use tenantry_model::literal;
+use tokio::task::JoinHandle;
+use tokio_postgres::config::Host;
+use tokio_postgres::{AsyncMessage, Connection, Socket, tls::TlsStream};
+
+use crate::error::{ConnectError, in_plain_words};
+use crate::target::{SslMode, Target};
+use crate::tls;
+
+/// Longest wait for a connection to say good-bye.
+const CLOSE_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Folders where servers put their Unix sockets when a target names no host.
+const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+
+/// What a session's settings are before its first statement.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    settings: Vec<(String, String)>,
+}
+
+impl Session {
+    /// The session as the server makes it: what an application gets.
+    pub fn plain() -> Self {
+        Self::default()
+    }
+
+    /// The session of a tool that works on somebody else's database: nothing that was stored for the role or the
+    /// database bends names, texts or time limits.
+    pub fn tool() -> Self {
+        Self::plain()
+            .with("search_path", "pg_catalog")
+            .with("client_min_messages", "warning")
+            .with("standard_conforming_strings", "on")
+            .with("quote_all_identifiers", "off")
+            .with("default_transaction_isolation", "read committed")
+            .with("datestyle", "ISO")
+            .with("intervalstyle", "iso_8601")
+            .with("extra_float_digits", "1")
+            .with("bytea_output", "hex")
+            .with("statement_timeout", "0")
+            .with("lock_timeout", "0")
+            .with("idle_in_transaction_session_timeout", "0")
+            .with("idle_session_timeout", "0")
+    }
+
+    /// One more setting; the last of a name wins.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn sql(&self) -> Option<String> {
+        let calls: Vec<String> = self
+            .settings
+            .iter()
+            .map(|(name, value)| format!("pg_catalog.set_config({}, {}, false)", literal(name), literal(value)))
+            .collect();
+        (!calls.is_empty()).then(|| format!("SELECT {}", calls.join(", ")))
+    }
+}
+
+/// An open connection. Derefs to the driver's client; the task behind it ends when this is dropped.
+#[derive(Debug)]
+pub struct Client {
+    // declared first: it must go before the task may end
+    inner: tokio_postgres::Client,
+    task: JoinHandle<()>,
+}
+
+impl Client {
+    /// Says good-bye and waits until the connection is gone, so that the server has let go of it too.
+    pub async fn close(self) {
+        let Self { inner, mut task } = self;
+        drop(inner);
+        if tokio::time::timeout(CLOSE_WAIT_MAX, &mut task).await.is_err() {
+            task.abort();
+        }
+    }
+}
+
+impl Deref for Client {
+    type Target = tokio_postgres::Client;
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
+}
+
+impl DerefMut for Client {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.inner
+    }
+}
+
+/// Connects with the settings of [`Session::tool`].
+pub async fn connect(target: &Target) -> Result<Client, ConnectError> {
+    connect_with(target, &Session::tool()).await
+}
+
+/// Connects and prepares the session as told.
+pub async fn connect_with(target: &Target, session: &Session) -> Result<Client, ConnectError> {
+    let target = &placed(target);
+    let client = match open(target).await {
+        // as libpq: TLS was only preferred
+        Err(ConnectError::Tls { .. }) if target.ssl_mode == SslMode::Prefer => {
+            open(&target.with_ssl(SslMode::Disable, None)).await?
+        }
+        other => other?,
+    };
+    if let Some(sql) = session.sql() {
+        client.batch_execute(&sql).await.map_err(|source| ConnectError::Session {
+            at: target.at(),
+            reason: in_plain_words(&source),
+            source,
+        })?;
+    }
+    Ok(client)
+}
+
+/// A target without a host means the local server: its Unix socket if there is one, else the loopback.
+fn placed(target: &Target) -> Target {
+    let mut target = target.clone();
+    if target.config.get_hosts().is_empty() && target.config.get_hostaddrs().is_empty() {
+        let name = format!(".s.PGSQL.{}", target.port());
+        let folder = SOCKET_FOLDERS.into_iter().find(|f| Path::new(f).join(&name).exists());
+        target.config.host(folder.unwrap_or("localhost"));
+    }
+    target
+}
+
+async fn open(target: &Target) -> Result<Client, ConnectError> {
+    let mut config = target.config.clone();
+    let unix = config.get_hosts().iter().all(|h| matches!(h, Host::Unix(_))) && config.get_hostaddrs().is_empty();
+    config.ssl_mode(match target.ssl_mode {
+        // a Unix socket has no TLS and needs none
+        _ if unix => tokio_postgres::config::SslMode::Disable,
+        SslMode::Disable => tokio_postgres::config::SslMode::Disable,
+        SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => tokio_postgres::config::SslMode::Require,
+    });
+    let refused = |source| ConnectError::of(target, source);
+    if config.get_ssl_mode() == tokio_postgres::config::SslMode::Disable {
+        let (inner, connection) = config.connect(tokio_postgres::NoTls).await.map_err(refused)?;
+        return Ok(Client { inner, task: tokio::spawn(drive(connection)) });
+    }
+    let (inner, connection) = config.connect(tls::connector(target)?).await.map_err(refused)?;
+    Ok(Client { inner, task: tokio::spawn(drive(connection)) })
+}
+
+/// Moves bytes until the client is gone or the server is.
+async fn drive<S: TlsStream + Unpin + Send + 'static>(mut connection: Connection<Socket, S>) {
+    while let Some(message) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+        match message {
+            Ok(AsyncMessage::Notice(notice)) => tracing::debug!(code = notice.code().code(), "{}", notice.message()),
+            Ok(_) => {}
+            Err(error) => {
+                // whoever waits for an answer gets this error too; here it is only written down
+                tracing::debug!("connection ended: {}", in_plain_words(&error));
+                return;
+            }
+        }
+    }
+}

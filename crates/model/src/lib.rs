@@ -5,7 +5,9 @@
 mod failure;
 mod key;
 mod name;
+mod server;
 
 pub use failure::Class;
 pub use key::{KeyKind, ParseKeyError, TEXT_KEY_BYTES_MAX, TenantKey};
 pub use name::{Ident, NameError, QualifiedName, literal};
+pub use server::ServerVersion;

@@ -183,6 +183,12 @@ pub struct Key {
     /// COMMENT ON it, to be put back if it is ever replaced and restored.
     #[serde(default)]
     pub comment: Option<String>,
+    /// It comes from the parent of a partition or child table and cannot be changed here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inherited: bool,
+    /// WITHOUT OVERLAPS or PERIOD (PostgreSQL 18): the last column is a range.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub period: bool,
 }
 
 /// What a foreign key does when its parent row goes or changes.
@@ -240,6 +246,12 @@ pub struct ForeignKey {
     /// COMMENT ON it, to be put back if it is ever replaced and restored.
     #[serde(default)]
     pub comment: Option<String>,
+    /// It comes from the parent of a partition or child table and cannot be changed here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inherited: bool,
+    /// WITHOUT OVERLAPS or PERIOD (PostgreSQL 18): the last column is a range.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub period: bool,
 }
 
 /// A CHECK or exclusion constraint.
@@ -255,6 +267,9 @@ pub struct Check {
     /// Checked against every existing row.
     #[serde(default = "yes")]
     pub validated: bool,
+    /// It comes from the parent of a partition or child table and cannot be changed here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inherited: bool,
 }
 
 /// An index.
@@ -299,6 +314,9 @@ pub struct Index {
     /// Equality and ordering operators of every key column are leakproof. `None` if not looked up.
     #[serde(default)]
     pub leakproof: Option<bool>,
+    /// It is the part of a partitioned index of the parent and cannot be dropped alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inherited: bool,
 }
 
 impl Index {
@@ -335,6 +353,9 @@ pub struct Trigger {
     /// FOR EACH ROW.
     #[serde(default)]
     pub row: bool,
+    /// It comes from the parent of a partition or child table and cannot be changed here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inherited: bool,
 }
 
 /// A row-level policy.

@@ -1,0 +1,161 @@
+//! Where a database stands, and what a command has to do from there. Pure: no connection, no clock.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tenantry_blueprint::file::Phase;
+
+use super::event::Command;
+
+/// Where the database as a whole stands. Before `apply` and after `rollback` there is no journal and no state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// `apply` has begun and has not ended.
+    Applying,
+    /// Every step of `apply` is done. Old logins work.
+    Applied,
+    /// `complete` has begun and has not ended.
+    Completing,
+    /// Every step is done. The old doors are closed.
+    Completed,
+    /// `rollback` has begun and has not ended.
+    RollingBack,
+}
+
+impl RunState {
+    /// As the journal stores it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Applying => "applying",
+            Self::Applied => "applied",
+            Self::Completing => "completing",
+            Self::Completed => "completed",
+            Self::RollingBack => "rolling-back",
+        }
+    }
+
+    /// From the journal's word.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Applying, Self::Applied, Self::Completing, Self::Completed, Self::RollingBack]
+            .into_iter()
+            .find(|s| s.word() == word)
+    }
+}
+
+/// For people.
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Applying => "partly applied",
+            Self::Applied => "applied",
+            Self::Completing => "partly completed",
+            Self::Completed => "completed",
+            Self::RollingBack => "partly rolled back",
+        })
+    }
+}
+
+/// Where one step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepState {
+    /// Not begun. A step that runs in one transaction goes from here to done at once.
+    Pending,
+    /// Begun outside of a transaction: it may have left something.
+    Running,
+    /// Done.
+    Done,
+    /// Was done, or begun, and is taken back.
+    Undone,
+}
+
+impl StepState {
+    /// As the journal stores it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Undone => "undone",
+        }
+    }
+
+    /// From the journal's word.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Running, Self::Done, Self::Undone].into_iter().find(|s| s.word() == word)
+    }
+}
+
+/// Why a command does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no journal.
+    NotIsolated,
+    /// Another command must be run first.
+    First(Command),
+}
+
+/// The state a command puts the database into when it begins; `Ok(None)` if all is done already.
+pub fn begin(state: Option<RunState>, command: Command) -> Result<Option<RunState>, Refusal> {
+    use RunState as S;
+    match (command, state) {
+        (Command::Apply, None | Some(S::Applying)) => Ok(Some(S::Applying)),
+        (Command::Apply, Some(S::Applied | S::Completing | S::Completed)) => Ok(None),
+        (Command::Complete, Some(S::Applied | S::Completing)) => Ok(Some(S::Completing)),
+        (Command::Complete, Some(S::Completed)) => Ok(None),
+        (Command::Complete, Some(S::Applying)) => Err(Refusal::First(Command::Apply)),
+        (Command::Apply | Command::Complete, Some(S::RollingBack)) => Err(Refusal::First(Command::Rollback)),
+        (Command::Complete | Command::Rollback, None) => Err(Refusal::NotIsolated),
+        (Command::Rollback, Some(_)) => Ok(Some(S::RollingBack)),
+    }
+}
+
+/// The state after a command has done all its steps; `None` when nothing is left of the journal either.
+pub fn end(command: Command) -> Option<RunState> {
+    match command {
+        Command::Apply => Some(RunState::Applied),
+        Command::Complete => Some(RunState::Completed),
+        Command::Rollback => None,
+    }
+}
+
+/// The steps a command still has to do, by their place in the blueprint, in the order it does them.
+pub fn todo(command: Command, steps: &[(Phase, StepState)]) -> Vec<usize> {
+    let left = |phase: Phase| {
+        let unfinished = |s: &StepState| matches!(s, StepState::Pending | StepState::Running);
+        steps.iter().enumerate().filter(move |(_, (p, s))| *p == phase && unfinished(s)).map(|(i, _)| i)
+    };
+    match command {
+        Command::Apply => left(Phase::Apply).collect(),
+        Command::Complete => left(Phase::Complete).collect(),
+        Command::Rollback => {
+            let touched = |s: &StepState| matches!(s, StepState::Running | StepState::Done);
+            (0..steps.len()).rev().filter(|i| touched(&steps[*i].1)).collect()
+        }
+    }
+}
+
+/// Whether a journal can be true: the steps behind an unfinished one are untouched, and the states of the steps fit
+/// the state of the whole. A text for people if not.
+pub fn contradiction(state: RunState, steps: &[(Phase, StepState)]) -> Option<String> {
+    use StepState as T;
+    let all = |phase: Phase, states: &[T]| steps.iter().filter(|(p, _)| *p == phase).all(|(_, s)| states.contains(s));
+    let fits = match state {
+        RunState::Applying => {
+            all(Phase::Apply, &[T::Pending, T::Running, T::Done]) && all(Phase::Complete, &[T::Pending])
+        }
+        RunState::Applied => all(Phase::Apply, &[T::Done]) && all(Phase::Complete, &[T::Pending]),
+        RunState::Completing => {
+            all(Phase::Apply, &[T::Done]) && all(Phase::Complete, &[T::Pending, T::Running, T::Done])
+        }
+        RunState::Completed => all(Phase::Apply, &[T::Done]) && all(Phase::Complete, &[T::Done]),
+        RunState::RollingBack => true,
+    };
+    if !fits {
+        return Some(format!("the database is said to be {state}, and the steps say otherwise"));
+    }
+    let first_open = steps.iter().position(|(_, s)| *s != T::Done)?;
+    let touched_later = steps[first_open + 1..].iter().any(|(_, s)| matches!(s, T::Running | T::Done));
+    touched_later.then(|| format!("step {} is open, and a later one is not", first_open + 1))
+}

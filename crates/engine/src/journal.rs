@@ -1,1 +1,0 @@
-//! What was done to a database, recorded in that database.

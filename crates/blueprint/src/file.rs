@@ -1,6 +1,7 @@
 //! The blueprint: every step from the schema as it is to the isolated one, and back.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tenantry_model::{Ident, KeyKind, QualifiedName};
 
 use crate::classify::{Class, Root};
@@ -225,4 +226,162 @@ pub struct Finding {
     /// The registry accepted it, with this reason.
     #[serde(default)]
     pub accepted: Option<String>,
+}
+
+/// Why a text is no blueprint.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadBlueprintError {
+    /// Not JSON, or cut short.
+    #[error("the blueprint is damaged: it cannot be read as JSON; run `tenantry plan` again")]
+    Syntax(#[source] serde_json::Error),
+    /// JSON, but something else.
+    #[error(
+        "this is not a blueprint of tenantry: it has no `format`; give the blueprint.json that `tenantry plan` wrote"
+    )]
+    NotABlueprint,
+    /// Another version's file.
+    #[error(
+        "the blueprint has format {found}, and this tenantry reads format {FORMAT}: run `tenantry plan` again with this version"
+    )]
+    Format {
+        /// What the file says.
+        found: u64,
+    },
+    /// Its parts do not have the form they must have.
+    #[error("the blueprint is damaged: a part of it is missing or has the wrong form; run `tenantry plan` again")]
+    Shape(#[source] serde_json::Error),
+    /// Changed after it was written.
+    #[error(
+        "the blueprint was changed or damaged after it was written (its checksum does not match); change tenantry.toml and run `tenantry plan` again"
+    )]
+    Checksum,
+}
+
+impl ReadBlueprintError {
+    /// The class of the failure: always the caller's file.
+    pub fn class(&self) -> tenantry_model::Class {
+        tenantry_model::Class::Caller
+    }
+}
+
+/// SHA-256 over the compact JSON of the blueprint, in hexadecimal.
+fn checksum(blueprint: &Blueprint) -> String {
+    let text = serde_json::to_vec(blueprint).unwrap_or_default();
+    Sha256::digest(&text).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+impl Blueprint {
+    /// The text of `blueprint.json`: the blueprint and a checksum over it. Same blueprint, same bytes.
+    pub fn to_json(&self) -> String {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(map) = value.as_object_mut() {
+            map.insert("checksum".to_owned(), checksum(self).into());
+        }
+        let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote. Refuses any other format and any later change.
+    pub fn from_json(text: &str) -> Result<Self, ReadBlueprintError> {
+        let value: serde_json::Value = serde_json::from_str(text).map_err(ReadBlueprintError::Syntax)?;
+        let format = value.get("format").and_then(|f| f.as_u64()).ok_or(ReadBlueprintError::NotABlueprint)?;
+        if format != u64::from(FORMAT) {
+            return Err(ReadBlueprintError::Format { found: format });
+        }
+        let sum = value.get("checksum").and_then(|c| c.as_str()).map(str::to_owned);
+        let blueprint: Self = serde_json::from_value(value).map_err(ReadBlueprintError::Shape)?;
+        if sum.as_deref() != Some(checksum(&blueprint).as_str()) {
+            return Err(ReadBlueprintError::Checksum);
+        }
+        Ok(blueprint)
+    }
+
+    /// Findings that keep apply from starting.
+    pub fn blocking(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.blocks && f.accepted.is_none())
+    }
+
+    /// `up.sql`: what apply and complete run, for review. Not meant to be run by hand: see [`Run`].
+    pub fn up_sql(&self) -> String {
+        script(self, "what `tenantry apply` and `tenantry complete` run", &mut self.steps.iter(), |s| &s.up)
+    }
+
+    /// `down.sql`: what rollback runs, for review.
+    pub fn down_sql(&self) -> String {
+        script(self, "what `tenantry rollback` runs", &mut self.steps.iter().rev(), |s| &s.down)
+    }
+}
+
+/// One reviewable script: a comment per step, then its statements.
+fn script<'a>(
+    blueprint: &Blueprint,
+    what: &str,
+    steps: &mut dyn Iterator<Item = &'a Step>,
+    statements: fn(&Step) -> &Vec<String>,
+) -> String {
+    use std::fmt::Write;
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "-- tenantry {}: {what}, in this order, for database {}.",
+        blueprint.tool,
+        one_line(&blueprint.database)
+    );
+    out.push_str("-- For review. tenantry runs it in small transactions with short lock waits, and can be stopped at any point.\n");
+    let mut phase = None;
+    for step in steps {
+        if phase != Some(step.phase) {
+            phase = Some(step.phase);
+            let word = match step.phase {
+                Phase::Apply => "apply: old logins keep working",
+                Phase::Complete => "complete: the old doors close",
+            };
+            let _ = writeln!(out, "\n-- ==== {word} ====");
+        }
+        let _ = writeln!(out, "\n-- {}: {}", one_line(&step.id), one_line(&step.title));
+        let _ = writeln!(out, "-- {}", how(step));
+        if statements(step).is_empty() && step.run != Run::Credentials {
+            out.push_str("-- (nothing to do)\n");
+        }
+        for sql in statements(step) {
+            let _ = writeln!(out, "{sql};");
+        }
+    }
+    out
+}
+
+/// How a step runs, in words.
+fn how(step: &Step) -> String {
+    let run = match &step.run {
+        Run::Transaction => "one transaction".to_owned(),
+        Run::ConcurrentIndex { index } => format!("outside a transaction; index {}", one_line(&index.to_string())),
+        Run::Backfill { table, .. } => {
+            format!(
+                "in batches of pages of {} ($1, $2: first tid and the one after the last)",
+                one_line(&table.to_string())
+            )
+        }
+        Run::Credentials => {
+            "passwords and the signing key: made by tenantry, written to the credentials file only".to_owned()
+        }
+    };
+    let lock = match step.lock {
+        Lock::None => "no lock on a table",
+        Lock::RowExclusive => "lock ROW EXCLUSIVE",
+        Lock::ShareUpdateExclusive => "lock SHARE UPDATE EXCLUSIVE",
+        Lock::ShareRowExclusive => "lock SHARE ROW EXCLUSIVE",
+        Lock::AccessExclusive => "lock ACCESS EXCLUSIVE for a moment",
+    };
+    let effect = match step.effect {
+        Effect::Catalog => "catalog only".to_owned(),
+        Effect::Scan => format!("reads about {} rows", step.estimate.rows.max(0)),
+        Effect::Batches => format!("writes about {} rows", step.estimate.rows.max(0)),
+    };
+    format!("{run}; {lock}; {effect}; about {:.1} s", step.estimate.seconds)
+}
+
+/// Names may hold line breaks; a comment must not.
+fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
 }

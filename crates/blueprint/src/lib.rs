@@ -7,4 +7,6 @@ pub mod catalog;
 pub mod classify;
 pub mod file;
 pub mod hazards;
+pub mod plan;
 pub mod registry;
+pub mod survey;

@@ -6,6 +6,7 @@ mod failure;
 mod key;
 mod name;
 mod server;
+pub mod token;
 
 pub use failure::Class;
 pub use key::{KeyKind, ParseKeyError, TEXT_KEY_BYTES_MAX, TenantKey};

@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod classify;
+pub mod context;
 pub mod file;
 pub mod hazards;
 pub mod plan;

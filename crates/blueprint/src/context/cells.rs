@@ -44,9 +44,9 @@ impl Cells {
         let mut names = match self.kind {
             KeyKind::Uuid => vec![self.cell("hi"), self.cell("lo")],
             KeyKind::Integer | KeyKind::Bigint => vec![self.cell("lo")],
-            KeyKind::Text => std::iter::once(self.cell("len"))
-                .chain((1..=TEXT_CELLS).map(|n| self.cell(&format!("t{n}"))))
-                .collect(),
+            KeyKind::Text => {
+                std::iter::once(self.cell("len")).chain((1..=TEXT_CELLS).map(|n| self.cell(&format!("t{n}")))).collect()
+            }
         };
         if self.level == Level::Scope && self.kind != KeyKind::Text {
             names.insert(0, self.cell("set"));
@@ -84,7 +84,9 @@ impl Cells {
 
     /// Writes a field of a checked token. Only the scope's field may be empty.
     pub(super) fn set_from_token(&self, field: &str) -> String {
-        let bits = |from: usize, source: &str| format!("('x' || rpad(substr({source}, {from}, 16), 16, '0'))::bit(64)::bigint");
+        let bits = |from: usize, source: &str| {
+            format!("('x' || rpad(substr({source}, {from}, 16), 16, '0'))::bit(64)::bigint")
+        };
         let mut writes = Vec::new();
         match self.kind {
             KeyKind::Uuid => {
@@ -138,7 +140,8 @@ impl Cells {
         let (cast, memory) = (format!("::pg_catalog.{type_name}"), self.read(column));
         let template = match &memory {
             Some(memory) => {
-                values.extend([("memory", memory.as_str()), ("cast", if column == KeyKind::Text { "" } else { &cast })]);
+                values
+                    .extend([("memory", memory.as_str()), ("cast", if column == KeyKind::Text { "" } else { &cast })]);
                 include_str!("read_native.sql")
             }
             None => include_str!("read_foreign.sql"),

@@ -86,12 +86,8 @@ pub fn install(options: &Options<'_>) -> Installed {
     }
     up.push("RESET ROLE".to_owned());
 
-    let or_null: Vec<&str> = parts
-        .functions
-        .iter()
-        .filter(|f| f.audience == Audience::Everybody)
-        .map(|f| f.signature.as_str())
-        .collect();
+    let or_null: Vec<&str> =
+        parts.functions.iter().filter(|f| f.audience == Audience::Everybody).map(|f| f.signature.as_str()).collect();
     let or_null = or_null.join(", ");
     let close_down = vec![format!("GRANT EXECUTE ON FUNCTION {or_null} TO PUBLIC")];
     let mut close_up = vec![format!("REVOKE EXECUTE ON FUNCTION {or_null} FROM PUBLIC")];
@@ -147,9 +143,11 @@ impl Parts {
         sequences.extend(tenant.names());
         sequences.extend(scope.iter().flat_map(Cells::names));
         let mut storage = statements(include_str!("storage.sql"));
-        storage.extend(sequences.iter().map(|name| {
-            format!("CREATE UNLOGGED SEQUENCE tenantry.{name} MINVALUE -9223372036854775808 START 0")
-        }));
+        storage.extend(
+            sequences
+                .iter()
+                .map(|name| format!("CREATE UNLOGGED SEQUENCE tenantry.{name} MINVALUE -9223372036854775808 START 0")),
+        );
         sequences.insert(0, "session_no".to_owned());
 
         let functions = functions(&tenant, scope.as_ref());
@@ -163,12 +161,11 @@ fn functions(tenant: &Cells, scope: Option<&Cells>) -> Vec<Function> {
         made.push(Function { signature: format!("tenantry.{signature}"), body, audience });
     };
     let scope_shape = scope.map_or_else(String::new, |s| format!("(?:{})?", s.shape()));
-    let token = |template: &str| {
-        fill(template, &[("tenant_shape", tenant.shape()), ("scope_shape", &scope_shape)])
-    };
+    let token = |template: &str| fill(template, &[("tenant_shape", tenant.shape()), ("scope_shape", &scope_shape)]);
 
     for body in statements(include_str!("convert.sql")) {
-        let name = body.split_once("FUNCTION tenantry.").and_then(|(_, rest)| rest.split_once('(')).map(|(name, _)| name);
+        let name =
+            body.split_once("FUNCTION tenantry.").and_then(|(_, rest)| rest.split_once('(')).map(|(name, _)| name);
         let signature = format!("{}(text)", name.unwrap_or_default());
         make(&signature, body, Audience::Keeper);
     }

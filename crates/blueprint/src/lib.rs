@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod classify;
 pub mod context;
+pub mod drift;
 pub mod file;
 pub mod hazards;
 pub mod plan;

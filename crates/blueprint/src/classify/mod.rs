@@ -3,10 +3,24 @@
 //! One rule a file; each gives evidence, never a verdict alone. Where the evidence does not settle it, the
 //! class is [`Class::Unknown`] with the question a person must answer. The registry wins over every rule.
 
+mod auth;
+mod bookkeeping;
+mod decide;
+mod facts;
+mod membership;
+mod nullable;
+mod people;
+mod protection;
+mod references;
+mod registered;
+mod root;
+mod rules;
+mod words;
+
 use serde::{Deserialize, Serialize};
 use tenantry_model::{Ident, KeyKind, QualifiedName};
 
-use crate::catalog::{Catalog, TableKind};
+use crate::catalog::Catalog;
 use crate::registry::Registry;
 
 /// The class of a table.
@@ -135,33 +149,5 @@ impl Classification {
 
 /// Finds the root and the class of every table. The registry's entries win over every rule.
 pub fn classify(catalog: &Catalog, registry: &Registry) -> Classification {
-    let tables = catalog.tables.iter().filter(|t| t.kind != TableKind::Partition).map(|t| {
-        let entry = registry.table(&t.name);
-        Verdict {
-            table: t.name.clone(),
-            class: entry.map_or(Class::Unknown, |e| e.class),
-            column: entry.and_then(|e| e.column.as_deref()).and_then(|c| Ident::new(c).ok()),
-            scope_column: None,
-            path: Vec::new(),
-            nullable: false,
-            confidence: 0.0,
-            reasons: Vec::new(),
-            question: None,
-            registered: entry.is_some(),
-            protected: false,
-        }
-    });
-    Classification {
-        root: Root {
-            table: None,
-            key: Vec::new(),
-            column: None,
-            kind: None,
-            confidence: 0.0,
-            reasons: Vec::new(),
-            alternatives: Vec::new(),
-            question: None,
-        },
-        tables: tables.collect(),
-    }
+    decide::run(catalog, registry)
 }

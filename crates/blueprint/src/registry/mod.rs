@@ -3,6 +3,7 @@
 mod check;
 mod draft;
 mod parse;
+mod path;
 mod render;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use tenantry_model::QualifiedName;
 use crate::classify::{Class, NullTenant};
 
 pub use parse::ParseError;
+pub use path::{hop_text, hops};
 
 /// The whole file. Names of tables are `schema.table` (parts with a dot in double quotes).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

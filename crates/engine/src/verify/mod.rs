@@ -1,1 +1,3 @@
-//! Attacks an isolated database with the application's own credentials.
+//! Live attacks on an isolated database, with the application's own credentials.
+mod report;
+pub use report::{Check, FORMAT, Report, Severity, Status, TableLine};

@@ -13,6 +13,7 @@ mod human;
 mod junit;
 mod sarif;
 
+pub(crate) use html::hops;
 pub use html::{html, plan_html};
 pub use human::human;
 pub use junit::junit;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{apply, complete, completions, man, registry, rollback, status};
+use crate::commands::{apply, complete, completions, inspect, man, plan, registry, rollback, status};
 use crate::output::Format;
 
 const AFTER: &str = "\
@@ -63,6 +63,8 @@ pub(crate) struct Global {
 /// The commands, in the order they are used.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Inspect(inspect::Args),
+    Plan(plan::Args),
     Apply(apply::Args),
     Complete(complete::Args),
     Rollback(rollback::Args),

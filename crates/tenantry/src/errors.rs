@@ -131,7 +131,13 @@ macro_rules! classed {
     )* };
 }
 
-classed!(tenantry_pg::TargetError, tenantry_blueprint::registry::ParseError, tenantry_engine::apply::Error);
+classed!(
+    tenantry_pg::TargetError,
+    tenantry_blueprint::registry::ParseError,
+    tenantry_engine::apply::Error,
+    tenantry_engine::inspect::Error,
+    tenantry_engine::survey::SurveyError
+);
 
 impl From<tenantry_pg::ConnectError> for Failure {
     fn from(error: tenantry_pg::ConnectError) -> Self {

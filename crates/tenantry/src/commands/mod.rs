@@ -3,11 +3,14 @@
 pub(crate) mod apply;
 pub(crate) mod complete;
 pub(crate) mod completions;
+pub(crate) mod inspect;
 pub(crate) mod man;
+pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod rollback;
 pub(crate) mod status;
 
+mod reading;
 mod running;
 
 use crate::cli::Command;
@@ -33,6 +36,8 @@ impl Outcome {
 /// Runs a command.
 pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome, Failure> {
     match command {
+        Command::Inspect(args) => inspect::run(args, settings).await,
+        Command::Plan(args) => plan::run(args, settings).await,
         Command::Apply(args) => apply::run(args, settings).await,
         Command::Complete(args) => complete::run(args, settings).await,
         Command::Rollback(args) => rollback::run(args, settings).await,

@@ -4,6 +4,7 @@ pub(crate) mod files;
 pub(crate) mod log;
 mod progress;
 mod prompt;
+mod table;
 
 use std::io::{IsTerminal, Write};
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 use crate::errors::Failure;
 
 pub(crate) use progress::Progress;
+pub(crate) use table::Rows;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tenantry_model::Class;
+use tenantry_model::token::ContextKey;
 use zeroize::ZeroizeOnDrop;
 
 /// Version of the file's format.
@@ -136,7 +137,7 @@ impl Credentials {
     pub fn fits(&self, users: &[&str]) -> bool {
         self.logins.len() == users.len()
             && self.logins.iter().zip(users).all(|(l, u)| l.user == *u && l.password.len() >= HEX_DIGITS)
-            && self.signing_key.bytes().is_some()
+            && ContextKey::from_hex(self.signing_key.kid, &self.signing_key.key).is_ok()
     }
 
     /// Writes the file for its owner only: first beside it, then moved in place, so that a reader finds the old
@@ -156,21 +157,6 @@ impl Credentials {
         fs::rename(&beside, path).map_err(failed)?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|f| f.sync_all()).map_err(failed)
-    }
-}
-
-impl SigningKey {
-    /// The key itself, if the text is 32 bytes in hexadecimal.
-    pub fn bytes(&self) -> Option<[u8; KEY_BYTES]> {
-        let digits = self.key.as_bytes();
-        if digits.len() != HEX_DIGITS {
-            return None;
-        }
-        let mut key = [0; KEY_BYTES];
-        for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(key)
     }
 }
 
@@ -205,7 +191,7 @@ mod tests {
         let read = Credentials::read(&path).unwrap();
         assert!(read.fits(&["app_slot_01", "app_slot_02"]));
         assert!(!read.fits(&["app_slot_01"]) && !read.fits(&["app_slot_01", "other"]));
-        assert!(read.signing_key.bytes().is_some_and(|k| k != [0; 32]));
+        assert!(read.signing_key.key != "00".repeat(32));
         assert_ne!(read.logins[0].password, read.logins[1].password);
     }
 

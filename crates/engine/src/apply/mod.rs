@@ -7,13 +7,20 @@
 //! Refused: a schema that is not the blueprint's, a blocked blueprint, a damaged journal, an old server unless
 //! allowed, and every state the command does not fit.
 
+mod back;
+mod backfill;
 mod error;
 mod event;
+mod index;
 mod lock;
+mod preflight;
 mod run;
+mod runner;
+mod secrets;
 mod sessions;
 mod state;
 mod status;
+mod transaction;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,7 +98,7 @@ pub async fn complete(target: &Target, options: &Options, observer: &dyn Observe
 
 /// Takes everything back, from wherever the database stands, until nothing of tenantry is left.
 pub async fn rollback(target: &Target, options: &Options, observer: &dyn Observer) -> Result<Outcome, Error> {
-    run::back(target, options, observer).await
+    back::back(target, options, observer).await
 }
 
 /// Where the database stands. Changes nothing.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use tenantry_model::{Ident, QualifiedName};
 use tenantry_pg::tokio_postgres::{GenericClient, Row};
 
 use super::error::Error;
@@ -44,7 +45,7 @@ impl fmt::Display for Session {
 
 /// Columns of [`Session`], from `pg_stat_activity a`.
 const COLUMNS: &str =
-    "a.pid, a.usename::text, a.application_name, coalesce(a.client_hostname, host(a.client_addr)), a.state,
+    "a.pid, a.usename::text, coalesce(nullif(a.application_name, ''), a.backend_type), coalesce(a.client_hostname, host(a.client_addr)), a.state,
        to_char(coalesce(a.xact_start, a.backend_start) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')";
 
 fn session(row: &Row) -> Session {
@@ -56,6 +57,34 @@ fn session(row: &Row) -> Session {
 pub(super) async fn named(client: &impl GenericClient, pids: &[i32]) -> Result<Vec<Session>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM pg_stat_activity a WHERE a.pid = ANY ($1) ORDER BY a.pid");
     let rows = client.query(&sql, &[&pids]).await.map_err(Error::query("see other sessions"))?;
+    Ok(rows.iter().map(session).collect())
+}
+
+/// The sessions a backend waits for.
+pub(super) async fn blocking(client: &impl GenericClient, pid: i32) -> Result<Vec<Session>, Error> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM pg_stat_activity a WHERE a.pid = ANY (pg_blocking_pids($1)) ORDER BY a.pid");
+    let rows = client.query(&sql, &[&pid]).await.map_err(Error::query("see other sessions"))?;
+    Ok(rows.iter().map(session).collect())
+}
+
+/// Tables on which these backends hold the lock of maintenance: an automatic VACUUM among them makes way if asked
+/// long enough.
+pub(super) async fn maintained_by(client: &impl GenericClient, pids: &[i32]) -> Result<Vec<QualifiedName>, Error> {
+    let sql = "SELECT DISTINCT n.nspname::text, c.relname::text
+               FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE l.pid = ANY ($1) AND l.locktype = 'relation' AND l.granted AND c.relkind = 'r'
+                 AND l.mode = 'ShareUpdateExclusiveLock' AND n.nspname <> 'pg_catalog'
+                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let rows = client.query(sql, &[&pids]).await.map_err(Error::query("see other sessions' locks"))?;
+    let name = |text: String| Ident::new(text).ok();
+    Ok(rows.iter().filter_map(|r| Some(QualifiedName::new(name(r.get(0))?, name(r.get(1))?))).collect())
+}
+
+/// Sessions of these logins in any database.
+pub(super) async fn of_logins(client: &impl GenericClient, logins: &[&str]) -> Result<Vec<Session>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM pg_stat_activity a WHERE a.usename = ANY ($1) ORDER BY a.pid");
+    let rows = client.query(&sql, &[&logins]).await.map_err(Error::query("see other sessions"))?;
     Ok(rows.iter().map(session).collect())
 }
 

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tenantry_blueprint::catalog::*;
-use tenantry_model::{Ident, QualifiedName};
 
 /// The corpus' folder: `TENANTRY_CORPUS`, or `../shared/corpus` beside the workspace; `None` if it is not there.
 pub(crate) fn dir() -> Option<PathBuf> {
@@ -30,232 +29,114 @@ pub(crate) fn read(path: &std::path::Path) -> Catalog {
     catalog(&serde_json::from_str(&text).expect("the catalogue is JSON"))
 }
 
-fn ident(v: &Value) -> Ident {
-    Ident::new(v.as_str().expect("a name")).expect("a good name")
-}
-
-fn name(text: &str) -> QualifiedName {
-    // corpus names are `schema.name` without quotes; only the first dot counts
-    let (schema, name) = text.split_once('.').expect("schema.name");
-    QualifiedName::new(Ident::new(schema).expect("a schema"), Ident::new(name).expect("a name"))
-}
-
 fn list(v: &Value) -> &[Value] {
     v.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn idents(v: &Value) -> Vec<Ident> {
-    list(v).iter().map(ident).collect()
-}
-
-fn text(v: &Value) -> Option<String> {
-    v.as_str().map(str::to_owned)
-}
-
-fn owner() -> Ident {
-    Ident::new("app").expect("a good name")
+/// A value from its JSON form, so that a field the catalog gains later needs no change here.
+fn built<T: serde::de::DeserializeOwned>(v: Value) -> T {
+    serde_json::from_value(v).expect("a good catalog")
 }
 
 fn catalog(v: &Value) -> Catalog {
-    let tables = v["tables"].as_object().expect("tables");
-    let views = v["views"].as_object().into_iter().flatten();
+    let tables: Vec<Table> = v["tables"].as_object().expect("tables").iter().map(|(n, t)| table(n, t)).collect();
+    let views: Vec<Value> = v["views"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(n, x)| {
+            let columns: Vec<&Value> = list(&x["columns"]).iter().map(|c| &c[0]).collect();
+            json!({
+                "name": n, "owner": "app", "materialized": x["materialized"] == true,
+                "security_invoker": x["security_invoker"] == true, "columns": columns, "depends_on": list(&x["depends_on"]),
+            })
+        })
+        .collect();
+    let functions: Vec<Value> = list(&v["functions"])
+        .iter()
+        .map(|f| {
+            json!({
+                "name": f["name"], "arguments": f["args"], "owner": "app", "language": f["language"], "returns": f["returns"],
+                "kind": "f", "security_definer": f["security_definer"] == true,
+                "volatility": f["volatility"].as_str().unwrap_or("v")[..1],
+            })
+        })
+        .collect();
+    let schemas: Vec<Value> = list(&v["schemas"]).iter().map(|s| json!({"name": s, "owner": "app"})).collect();
+    let extensions: Vec<Value> = list(&v["extensions"])
+        .iter()
+        .map(|e| json!({"name": e["name"], "schema": e["schema"], "version": ""}))
+        .collect();
     Catalog {
-        database: text(&v["app"]["name"]).unwrap_or_default(),
+        database: v["app"]["name"].as_str().unwrap_or_default().to_owned(),
         server_version_num: v["server_version"].as_str().and_then(|s| s.parse().ok()).unwrap_or(150_020),
-        schemas: list(&v["schemas"]).iter().map(|s| Schema { name: ident(s), owner: owner(), acl: None }).collect(),
-        tables: tables.iter().map(|(n, t)| table(n, t)).collect(),
-        views: views
-            .map(|(n, x)| View {
-                name: name(n),
-                owner: owner(),
-                acl: None,
-                materialized: x["materialized"] == true,
-                security_invoker: x["security_invoker"] == true,
-                security_barrier: false,
-                columns: list(&x["columns"]).iter().map(|c| ident(&c[0])).collect(),
-                depends_on: list(&x["depends_on"]).iter().filter_map(|d| d.as_str()).map(name).collect(),
-            })
-            .collect(),
-        functions: list(&v["functions"])
-            .iter()
-            .map(|f| Function {
-                name: name(f["name"].as_str().expect("a name")),
-                arguments: text(&f["args"]).unwrap_or_default(),
-                owner: owner(),
-                acl: None,
-                language: text(&f["language"]).unwrap_or_default(),
-                returns: text(&f["returns"]).unwrap_or_default(),
-                kind: 'f',
-                security_definer: f["security_definer"] == true,
-                leakproof: false,
-                volatility: f["volatility"].as_str().and_then(|s| s.chars().next()).unwrap_or('v'),
-                search_path: None,
-                body_hash: String::new(),
-            })
-            .collect(),
-        extensions: list(&v["extensions"])
-            .iter()
-            .map(|e| Extension {
-                name: text(&e["name"]).unwrap_or_default(),
-                schema: ident(&e["schema"]),
-                version: String::new(),
-            })
-            .collect(),
+        schemas: built(json!(schemas)),
+        tables,
+        views: built(json!(views)),
+        functions: built(json!(functions)),
+        extensions: built(json!(extensions)),
         ..Catalog::default()
     }
 }
 
 fn table(n: &str, t: &Value) -> Table {
-    let key = |k: &Value| Key {
-        name: ident(&k["name"]),
-        columns: idents(&k["columns"]),
-        deferrable: k["deferrable"] == true,
-        deferred: false,
-        nulls_not_distinct: k["nulls_not_distinct"] == true,
-        definition: String::new(),
-        comment: None,
-    };
-    let primary_key = t["primary_key"].is_object().then(|| key(&t["primary_key"]));
-    let uniques: Vec<Key> = list(&t["unique_constraints"]).iter().map(key).collect();
-    let behind = primary_key.iter().chain(&uniques).map(|k| Index {
-        name: k.name.clone(),
-        keys: k
-            .columns
-            .iter()
-            .map(|c| IndexKey { column: Some(c.clone()), sql: c.quoted(), descending: false })
-            .collect(),
-        include: Vec::new(),
-        method: "btree".into(),
-        unique: true,
-        nulls_not_distinct: k.nulls_not_distinct,
-        of_constraint: true,
-        valid: true,
-        predicate: None,
-        definition: String::new(),
-        clustered: false,
-        comment: None,
-        bytes: 0,
-        leakproof: None,
+    let flag = |v: &Value| *v == true;
+    let key = |k: &Value| json!({"name": k["name"], "columns": k["columns"], "deferrable": flag(&k["deferrable"]), "nulls_not_distinct": flag(&k["nulls_not_distinct"])});
+    let primary_key = if t["primary_key"].is_object() { key(&t["primary_key"]) } else { Value::Null };
+    let uniques: Vec<Value> = list(&t["unique_constraints"]).iter().map(key).collect();
+    let names: Vec<&str> = list(&t["columns"]).iter().filter_map(|c| c["name"].as_str()).collect();
+    let behind = std::iter::once(&primary_key).chain(&uniques).filter(|k| k.is_object()).map(|k| {
+        let keys: Vec<Value> = list(&k["columns"]).iter().map(|c| json!({"column": c, "sql": c})).collect();
+        json!({"name": k["name"], "keys": keys, "method": "btree", "unique": true, "of_constraint": true})
     });
-    let columns: Vec<Column> = list(&t["columns"]).iter().map(column).collect();
-    let indexes = behind.chain(list(&t["indexes"]).iter().map(|i| index(i, &columns))).collect();
-    Table {
-        name: name(n),
-        oid: 0,
-        kind: match t["kind"].as_str() {
-            Some("partition") => TableKind::Partition,
-            Some("partitioned") => TableKind::Partitioned,
-            _ => TableKind::Table,
-        },
-        owner: owner(),
-        acl: None,
-        parents: t["partition_of"].as_str().map(name).into_iter().collect(),
-        partition_key: text(&t["partition_key"]),
-        partition_bound: text(&t["partition_bound"]),
-        unlogged: t["unlogged"] == true,
-        column_slots: 0,
-        primary_key: primary_key.clone(),
-        uniques: uniques.clone(),
-        foreign_keys: list(&t["foreign_keys"]).iter().map(foreign_key).collect(),
-        checks: Vec::new(),
-        exclusions: list(&t["exclusions"])
-            .iter()
-            .map(|c| Check {
-                name: ident(&c["name"]),
-                definition: text(&c["def"]).unwrap_or_default(),
-                columns: idents(&c["columns"]),
-                validated: true,
+    let bare = list(&t["indexes"]).iter().map(|i| index(i, &names));
+    let indexes: Vec<Value> = behind.chain(bare).collect();
+    let columns: Vec<Value> = list(&t["columns"])
+        .iter()
+        .map(|c| {
+            json!({
+                "name": c["name"], "type": c["type"], "not_null": flag(&c["notnull"]), "default": c["default"],
+                "generated": c["default_kind"] == "generated", "collation": c["collation"],
             })
-            .collect(),
-        indexes,
-        triggers: Vec::new(),
-        rules: Vec::new(),
-        rls_enabled: t["rls"]["enabled"] == true,
-        rls_forced: t["rls"]["forced"] == true,
-        policies: list(&t["policies"])
-            .iter()
-            .map(|p| Policy {
-                name: ident(&p["name"]),
-                permissive: p["restrictive"] != true,
-                command: '*',
-                roles: list(&p["roles"]).iter().filter_map(text).collect(),
-                using: text(&p["using"]),
-                check: text(&p["check"]),
-            })
-            .collect(),
-        replica_identity: 'd',
-        size: Size::default(),
-        columns,
-    }
+        })
+        .collect();
+    let policies: Vec<Value> = list(&t["policies"])
+        .iter()
+        .map(|p| {
+            json!({"name": p["name"], "permissive": !flag(&p["restrictive"]), "command": "*", "roles": p["roles"], "using": p["using"], "check": p["check"]})
+        })
+        .collect();
+    let exclusions: Vec<Value> = list(&t["exclusions"])
+        .iter()
+        .map(|c| json!({"name": c["name"], "definition": c["def"].as_str().unwrap_or_default(), "columns": list(&c["columns"])}))
+        .collect();
+    built(json!({
+        "name": n, "owner": "app", "kind": t["kind"].as_str().unwrap_or("table"),
+        "parents": t["partition_of"].as_str().into_iter().collect::<Vec<_>>(),
+        "partition_key": t["partition_key"], "partition_bound": t["partition_bound"], "columns": columns,
+        "primary_key": primary_key, "uniques": uniques, "indexes": indexes, "policies": policies, "exclusions": exclusions,
+        "foreign_keys": list(&t["foreign_keys"]).iter().map(foreign_key).collect::<Vec<_>>(),
+        "rls_enabled": flag(&t["rls"]["enabled"]), "rls_forced": flag(&t["rls"]["forced"]),
+    }))
 }
 
-fn column(c: &Value) -> Column {
-    Column {
-        name: ident(&c["name"]),
-        data_type: text(&c["type"]).expect("a type"),
-        not_null: c["notnull"] == true,
-        default: text(&c["default"]),
-        identity: c["identity"].as_str().and_then(|s| s.chars().next()),
-        generated: c["default_kind"] == "generated",
-        collation: text(&c["collation"]),
-        collation_deterministic: true,
-        comment: None,
-        null_fraction: None,
-        distinct: None,
-    }
+fn foreign_key(f: &Value) -> Value {
+    let action = |v: &Value| v.as_str().unwrap_or("NO ACTION").to_lowercase().replace(' ', "-");
+    json!({
+        "name": f["name"], "columns": f["columns"], "references": f["ref"], "referenced_columns": f["ref_columns"],
+        "on_delete": action(&f["on_delete"]), "on_update": action(&f["on_update"]),
+        "match_full": f["match"] == "FULL", "validated": f["not_valid"] != true,
+    })
 }
 
-fn foreign_key(f: &Value) -> ForeignKey {
-    let action = |v: &Value| match v.as_str() {
-        Some("CASCADE") => Action::Cascade,
-        Some("SET NULL") => Action::SetNull,
-        Some("SET DEFAULT") => Action::SetDefault,
-        Some("RESTRICT") => Action::Restrict,
-        _ => Action::NoAction,
-    };
-    ForeignKey {
-        name: ident(&f["name"]),
-        columns: idents(&f["columns"]),
-        references: name(f["ref"].as_str().expect("a table")),
-        referenced_columns: idents(&f["ref_columns"]),
-        on_delete: action(&f["on_delete"]),
-        on_delete_columns: Vec::new(),
-        on_update: action(&f["on_update"]),
-        match_full: f["match"] == "FULL",
-        deferrable: f["deferrable"].as_str().is_some() || f["deferrable"] == true,
-        deferred: false,
-        validated: f["not_valid"] != true,
-        definition: String::new(),
-        comment: None,
-    }
-}
-
-fn index(i: &Value, columns: &[Column]) -> Index {
-    Index {
-        name: ident(&i["name"]),
-        keys: list(&i["columns"])
-            .iter()
-            .filter_map(|c| c.as_str())
-            .map(|sql| IndexKey {
-                column: columns
-                    .iter()
-                    .find(|c| c.name.as_str() == sql || c.name.quoted() == sql)
-                    .map(|c| c.name.clone()),
-                sql: sql.to_owned(),
-                descending: false,
-            })
-            .collect(),
-        include: Vec::new(),
-        method: text(&i["method"]).unwrap_or_else(|| "btree".into()),
-        unique: i["unique"] == true,
-        nulls_not_distinct: i["nulls_not_distinct"] == true,
-        of_constraint: false,
-        valid: true,
-        predicate: text(&i["where"]),
-        definition: text(&i["def"]).unwrap_or_default(),
-        clustered: false,
-        comment: None,
-        bytes: 0,
-        leakproof: None,
-    }
+fn index(i: &Value, columns: &[&str]) -> Value {
+    let keys: Vec<Value> = list(&i["columns"])
+        .iter()
+        .filter_map(|c| c.as_str())
+        .map(|sql| json!({"column": columns.iter().find(|c| **c == sql || format!("\"{c}\"") == sql), "sql": sql}))
+        .collect();
+    json!({
+        "name": i["name"], "keys": keys, "method": i["method"].as_str().unwrap_or("btree"), "unique": i["unique"] == true,
+        "predicate": i["where"], "definition": i["def"].as_str().unwrap_or_default(),
+    })
 }

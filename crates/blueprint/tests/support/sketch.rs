@@ -9,6 +9,7 @@
 //! `unique` a constraint on the column, `pk(…)` and `unique(…)` keys over several columns, `fk(a, b > table)`
 //! a composite foreign key to (the same columns of) the table. A name with a dot has a schema.
 
+use serde_json::json;
 use tenantry_blueprint::catalog::*;
 use tenantry_model::{Ident, QualifiedName};
 
@@ -72,17 +73,14 @@ fn parts(body: &str) -> Vec<String> {
     parts.into_iter().map(|p| p.trim().to_owned()).filter(|p| !p.is_empty()).collect()
 }
 
+/// A value from its JSON form, so that a field the catalog gains later needs no change here.
+fn built<T: serde::de::DeserializeOwned>(v: serde_json::Value) -> T {
+    serde_json::from_value(v).unwrap_or_else(|e| panic!("{e}"))
+}
+
 fn key(stem: &str, columns: &str) -> Key {
-    let columns: Vec<Ident> = columns.trim_end_matches(')').split(',').map(|c| ident(c.trim())).collect();
-    Key {
-        name: ident(&format!("{stem}_{}", columns[0])),
-        columns,
-        deferrable: false,
-        deferred: false,
-        nulls_not_distinct: false,
-        definition: String::new(),
-        comment: None,
-    }
+    let columns: Vec<&str> = columns.trim_end_matches(')').split(',').map(str::trim).collect();
+    built(json!({"name": format!("{stem}_{}", columns[0]), "columns": columns}))
 }
 
 fn composite(t: &mut Table, text: &str) {
@@ -105,21 +103,9 @@ fn foreign_key(
     on_delete: Action,
     referenced_columns: Vec<Ident>,
 ) -> ForeignKey {
-    ForeignKey {
-        name: ident(n),
-        columns,
-        references,
-        referenced_columns,
-        on_delete,
-        on_delete_columns: Vec::new(),
-        on_update: Action::NoAction,
-        match_full: false,
-        deferrable: false,
-        deferred: false,
-        validated: true,
-        definition: String::new(),
-        comment: None,
-    }
+    built(
+        json!({"name": n, "columns": columns, "references": references, "on_delete": on_delete, "referenced_columns": referenced_columns}),
+    )
 }
 
 fn column(t: &mut Table, part: &str) {
@@ -133,19 +119,9 @@ fn column(t: &mut Table, part: &str) {
     let pk = rest.contains(&"pk");
     let data_type: Vec<&str> = rest.iter().filter(|w| !matches!(**w, "pk" | "unique")).copied().collect();
     let data_type = data_type.join(" ");
-    t.columns.push(Column {
-        name: column.clone(),
-        not_null: pk || data_type.ends_with('!'),
-        data_type: data_type.trim_end_matches('!').to_owned(),
-        default: None,
-        identity: None,
-        generated: false,
-        collation: None,
-        collation_deterministic: true,
-        comment: None,
-        null_fraction: None,
-        distinct: None,
-    });
+    t.columns.push(built(json!({
+        "name": column, "type": data_type.trim_end_matches('!'), "not_null": pk || data_type.ends_with('!'),
+    })));
     if pk {
         t.primary_key = Some(key("pkey", column.as_str()));
     }
@@ -164,30 +140,5 @@ fn column(t: &mut Table, part: &str) {
 }
 
 fn empty(name: QualifiedName) -> Table {
-    Table {
-        name,
-        oid: 0,
-        kind: TableKind::Table,
-        owner: ident("app"),
-        acl: None,
-        parents: Vec::new(),
-        partition_key: None,
-        partition_bound: None,
-        unlogged: false,
-        columns: Vec::new(),
-        column_slots: 0,
-        primary_key: None,
-        uniques: Vec::new(),
-        foreign_keys: Vec::new(),
-        checks: Vec::new(),
-        exclusions: Vec::new(),
-        indexes: Vec::new(),
-        triggers: Vec::new(),
-        rules: Vec::new(),
-        rls_enabled: false,
-        rls_forced: false,
-        policies: Vec::new(),
-        replica_identity: 'd',
-        size: Size::default(),
-    }
+    built(json!({"name": name, "owner": "app", "columns": []}))
 }

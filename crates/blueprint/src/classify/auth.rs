@@ -13,6 +13,11 @@ const NAMES: &[&str] = &[
     "verificationrequest",
     "passwordresettoken",
     "passwordreset",
+    "oauthapp",
+    "oauthauthdata",
+    "oauthaccessdata",
+    "useraccesstoken",
+    "accesstoken",
     "passwordresetrequest",
     "resetpasswordtoken",
     "resettoken",
@@ -172,35 +177,14 @@ pub(super) fn is_login_table(facts: &Facts<'_>, t: usize) -> bool {
             ) && !has_tenantish_parent(facts, t)
             || library_schema;
     }
-    named || account_of_a_provider || session || library_schema
+    let reset = facts.has_word(t, &["password", "verification", "passwordless"])
+        && facts.has_word(t, &["reset", "request", "token", "code", "recovery"]);
+    named || reset || account_of_a_provider || session || library_schema
 }
 
 /// The table refers to a person who owns the row.
 pub(super) fn names_person(facts: &Facts<'_>, t: usize) -> bool {
     facts.references[t].iter().any(|r| facts.people[r.target] && r.target != t && r.role == Role::Owner)
-}
-
-/// A login table whose rows may be a tenant's own: an OAuth application, a single sign-on connection, an API key.
-pub(super) fn keeps_tenant(facts: &Facts<'_>, t: usize) -> bool {
-    !facts.people[t]
-        && facts.has_word(
-            t,
-            &[
-                "client",
-                "application",
-                "app",
-                "connection",
-                "provider",
-                "key",
-                "apikey",
-                "sso",
-                "saml",
-                "scim",
-                "integration",
-                "grant",
-                "authorization",
-            ],
-        )
 }
 
 fn has_tenantish_parent(facts: &Facts<'_>, t: usize) -> bool {

@@ -54,9 +54,12 @@ impl<'a> Facts<'a> {
         self.tables[table].columns.iter().find(|c| &c.name == name)
     }
 
-    /// True if one of the words of the table's name is in the list.
+    /// True if one of the words of the table's name is in the list. A long word also counts at the border of a
+    /// name written without borders (`instancesetting`).
     pub(super) fn has_word(&self, table: usize, list: &[&str]) -> bool {
-        self.names[table].iter().any(|w| list.contains(&w.as_str()))
+        self.names[table].iter().any(|w| {
+            list.iter().any(|l| w == l || l.len() >= 6 && w.len() > l.len() && (w.starts_with(l) || w.ends_with(l)))
+        })
     }
 
     /// True if the table has a column whose stems, written together, are one of these.
@@ -115,7 +118,11 @@ fn without_common_prefix(names: &[Vec<String>]) -> Vec<Vec<String>> {
     }
     let common =
         counts.into_iter().find(|(_, n)| names.len() >= 4 && n * 10 >= names.len() * 6).map(|(w, _)| w.to_owned());
-    let generic = ["app", "tbl", "tb", "t", "db", "core", "public", "api", "base"];
+    let prefixes = ["app", "tbl", "tb", "t", "core"];
+    let generic: Vec<&str> = prefixes
+        .into_iter()
+        .filter(|p| names.iter().filter(|n| n.len() > 1 && n.first().is_some_and(|f| f == p)).count() >= 3)
+        .collect();
     names
         .iter()
         .map(|n| match (n.split_first(), &common) {

@@ -165,11 +165,13 @@ pub(super) fn joined(facts: &Facts<'_>, t: usize, root: Option<usize>) -> Option
     is.then_some((person, group))
 }
 
-/// The reference that names the person; who created or invited does not count.
+/// The reference that names the person, or the person's membership of something larger; who created or invited
+/// does not count.
 fn person(facts: &Facts<'_>, t: usize) -> Option<usize> {
     let list = &facts.references[t];
     let mut found: Vec<usize> = (0..list.len())
-        .filter(|&n| facts.people[list[n].target] && list[n].target != t && list[n].role != Role::Pointer)
+        .filter(|&n| list[n].target != t && list[n].role != Role::Pointer)
+        .filter(|&n| facts.people[list[n].target] || is_membership_of_people(facts, list[n].target))
         .filter(|&n| {
             let stems = list[n].columns.first().map(|c| words::stems(c.as_str())).unwrap_or_default();
             !stems
@@ -177,8 +179,14 @@ fn person(facts: &Facts<'_>, t: usize) -> Option<usize> {
                 .any(|w| w == "by" || matches!(w.as_str(), "inviter" | "creator" | "author" | "updater" | "sender"))
         })
         .collect();
-    found.sort_by_key(|&n| (list[n].nullable, n));
+    found.sort_by_key(|&n| (!facts.people[list[n].target], list[n].nullable, n));
     found.first().copied()
+}
+
+/// `organization_members`: a row stands for a person in something.
+fn is_membership_of_people(facts: &Facts<'_>, t: usize) -> bool {
+    facts.has_word(t, &["member", "membership"])
+        && facts.references[t].iter().any(|r| facts.people[r.target] && r.target != t)
 }
 
 /// `team_users`, `UserBusinessUnit`: the name holds a word for the person and one for the group.
@@ -196,8 +204,15 @@ fn names_both(facts: &Facts<'_>, t: usize, person: usize, group: usize) -> bool 
 fn pairs(facts: &Facts<'_>, t: usize, person: usize, group: usize) -> bool {
     let table = facts.tables[t];
     let list = &facts.references[t];
+    // a third column may say as what, but not name a third thing
+    let third = |c: &tenantry_model::Ident| {
+        list.iter().enumerate().all(|(n, r)| {
+            n == person || n == group || !r.columns.contains(c) || facts.names[r.target].iter().any(|w| w == "role")
+        })
+    };
     let holds = |columns: &[tenantry_model::Ident]| {
         columns.len() <= 3
+            && columns.iter().all(third)
             && list[person].columns.iter().all(|c| columns.contains(c))
             && list[group].columns.iter().all(|c| columns.contains(c))
     };

@@ -131,6 +131,16 @@ struct Target {
     type_differs: bool,
 }
 
+/// Words too common to name a table when others stand before them.
+fn is_vague(word: &str) -> bool {
+    const VAGUE: &[&str] = &[
+        "key", "type", "item", "value", "record", "entry", "object", "resource", "data", "link", "version", "event",
+        "session", "request", "message", "token", "option", "field", "state", "status", "job", "run", "task", "node",
+        "action", "app", "client", "device", "model", "process", "trace",
+    ];
+    VAGUE.contains(&word)
+}
+
 /// For the `owner_id` of a polymorphic pair: its `owner_type`.
 pub(super) fn kind_beside<'t>(table: &'t Table, column: &Ident) -> Option<&'t Ident> {
     let mut stems = words::stems(column.as_str());
@@ -183,6 +193,9 @@ impl<'a> Directory<'a> {
         for skip in 0..stems.len() {
             let (qualifier, stem) = stems.split_at(skip);
             if qualifier.iter().any(|w| words::is_foreign_service(w)) {
+                return None;
+            }
+            if skip > 0 && matches!(stem, [one] if is_vague(one)) {
                 return None;
             }
             let stem = words::squashed(stem);

@@ -19,6 +19,8 @@ const WHOLE: &[&str] = &[
     "internal",
     "node",
     "cluster",
+    "plugin",
+    "remotecluster",
 ];
 const SETTINGS: &[&str] = &[
     "setting",
@@ -35,15 +37,32 @@ const SETTINGS: &[&str] = &[
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
     let stems = &case.facts.names[case.table];
-    let whole = stems.iter().any(|w| WHOLE.contains(&w.as_str()));
+    let whole = case.facts.has_word(case.table, WHOLE);
     let settings = stems.len() <= 2 && stems.iter().any(|w| SETTINGS.contains(&w.as_str()));
     let towards_tenant = case.references().iter().any(|r| case.class_of(r.target).is_some_and(Class::is_scoped));
-    if towards_tenant || !(whole || settings) {
+    if towards_tenant {
         return None;
     }
-    Some(Evidence::new(
-        Class::Shared,
-        if whole { 0.8 } else { 0.66 },
-        "settings or records of the whole installation; nothing in it leads to a tenant",
-    ))
+    if let Some(how) = chosen_by_root(case) {
+        return Some(Evidence::new(Class::Shared, 0.72, how));
+    }
+    (whole || settings).then(|| {
+        Evidence::new(
+            Class::Shared,
+            if whole { 0.8 } else { 0.66 },
+            "settings or records of the whole installation; nothing in it leads to a tenant",
+        )
+    })
+}
+
+/// The tenant table itself refers to it, many tenants to one row: what is chosen by tenants is owned by none.
+fn chosen_by_root(case: &Case<'_>) -> Option<String> {
+    let root = case.root?;
+    let r = case.facts.references[root].iter().find(|r| {
+        r.target == case.table
+            && r.target != root
+            && !case.facts.is_unique(root, &r.columns)
+            && !case.facts.people[case.table]
+    })?;
+    Some(format!("tenants choose from it ({} of {})", super::list(&r.columns), case.name(root)))
 }

@@ -6,7 +6,7 @@ use crate::classify::{Class, auth};
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
     let person = case.facts.people[case.table];
-    let login = auth::is_login_table(case.facts, case.table);
+    let session = auth::is_login_table(case.facts, case.table) && case.facts.has_word(case.table, &["session"]);
     let mut parents: Vec<(Vec<u8>, &Reference)> = case
         .references()
         .iter()
@@ -14,7 +14,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
         .filter(|r| case.class_of(r.target).is_some_and(|c| c.is_scoped() || c == Class::Unknown))
         .filter(|r| !(r.role == Role::Pointer && r.nullable))
         // an avatar, a default project: a person is not owned by what the person points at
-        .filter(|r| !((person || login) && r.nullable))
+        .filter(|r| !((person || session) && r.nullable))
+        // the login machinery names its own parts alike (`signingKeyId`)
+        .filter(|r| !(auth::is_login_table(case.facts, case.table) && !r.enforced && (r.nullable || r.qualified)))
         .map(|r| (rank(case, r), r))
         .collect();
     parents.sort_by(|a, b| a.0.cmp(&b.0));

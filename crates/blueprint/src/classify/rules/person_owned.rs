@@ -7,7 +7,10 @@ use crate::classify::{Class, auth};
 pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
     let login = auth::is_login_table(case.facts, case.table);
     let person = case.references().iter().find(|r| {
-        case.facts.people[r.target] && r.target != case.table && !case.is_actor(r) && r.role != Role::Pointer
+        case.facts.people[r.target]
+            && r.target != case.table
+            && !case.is_actor(r)
+            && (r.role != Role::Pointer || !r.nullable)
     });
     if login {
         return Some(Evidence::new(Class::Shared, 0.86, "a table of logins; it carries no tenant"));

@@ -83,6 +83,13 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
     }
     let last = stems.last().is_some_and(|w| LIKELY.contains(&w.as_str()));
     if last && !refers_anywhere(case) {
+        // a mark for built-in rows means that there are others, which somebody made
+        let mixed =
+            case.facts.has_column(case.table, &["issystem", "builtin", "isbuiltin", "isdefault", "iscustom", "custom"])
+                && !looks_like_it(case);
+        if mixed {
+            return None;
+        }
         let weight = if looks_like_it(case) { 0.8 } else { 0.68 };
         return Some(Evidence::new(
             Class::Shared,

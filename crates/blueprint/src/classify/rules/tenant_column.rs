@@ -98,9 +98,10 @@ fn relates_two(case: &Case<'_>, r: &Reference) -> bool {
 }
 
 fn is_pointer(case: &Case<'_>, r: &Reference) -> bool {
-    let person = case.facts.people[case.table] || auth::is_login_table(case.facts, case.table);
+    let person = case.facts.people[case.table];
+    let session = auth::is_login_table(case.facts, case.table) && case.facts.has_word(case.table, &["session"]);
     match r.role {
-        Role::Pointer => r.nullable || person,
-        _ => person && r.nullable && case.has_members && !auth::keeps_tenant(case.facts, case.table),
+        Role::Pointer => r.nullable || person || session,
+        _ => (person || session) && r.nullable && case.has_members,
     }
 }

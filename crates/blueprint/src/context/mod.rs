@@ -178,7 +178,7 @@ fn functions(tenant: &Cells, scope: Option<&Cells>) -> Vec<Function> {
     );
     make("stateless(text, integer)", stateless, Audience::Keeper);
 
-    make("bind_session()", include_str!("bind_session.sql").to_owned(), Audience::Callers);
+    make("bind_session()", clean(include_str!("bind_session.sql")), Audience::Callers);
     if let Some(set) = tenant.set_typed() {
         let set = cells::set_all(&[set, scope.map_or_else(String::new, Cells::clear)], "ctr");
         let body = fill(include_str!("enter_typed.sql"), &[("set_typed", &set)]);
@@ -187,7 +187,7 @@ fn functions(tenant: &Cells, scope: Option<&Cells>) -> Vec<Function> {
     let set = [tenant.set_from_token("f[6]"), scope.map_or_else(String::new, |s| s.set_from_token("f[7]"))];
     let body = fill(&token(include_str!("enter_token.sql")), &[("set_token", &cells::set_all(&set, "f[4]::bigint"))]);
     make("enter(text)", body, Audience::Callers);
-    make("leave()", include_str!("leave.sql").to_owned(), Audience::Callers);
+    make("leave()", clean(include_str!("leave.sql")), Audience::Callers);
 
     for cells in [Some(tenant), scope].into_iter().flatten() {
         for column in KINDS {
@@ -218,4 +218,85 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
 
 fn quoted(roles: &[&Ident]) -> String {
     roles.iter().map(|role| role.quoted()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn installed(key: KeyKind, scope: Option<KeyKind>) -> Installed {
+        let role = |name: &str| Ident::new(name).unwrap();
+        let (keeper, callers, readers) = (role("app_tenantry"), [role("app_rt")], [role("app_owner")]);
+        install(&Options { key, scope, keeper: &keeper, callers: &callers, readers: &readers })
+    }
+
+    #[test]
+    fn the_sql_of_the_two_ends_of_the_range() {
+        for (name, key, scope) in
+            [("uuid", KeyKind::Uuid, None), ("text-and-scope", KeyKind::Text, Some(KeyKind::Integer))]
+        {
+            let made = installed(key, scope);
+            let part = |title: &str, statements: &[String]| format!("-- {title}\n{};\n", statements.join(";\n"));
+            let text = [
+                part("up", &made.up),
+                part("close_up", &made.close_up),
+                part("close_down", &made.close_down),
+                part("down", &made.down),
+            ];
+            insta::assert_snapshot!(name, text.join("\n"));
+        }
+    }
+
+    #[test]
+    fn every_place_of_the_templates_is_filled() {
+        let kinds = KINDS.map(Some).into_iter().chain([None]);
+        for (key, scope) in kinds.flat_map(|scope| KINDS.map(|key| (key, scope))) {
+            let made = installed(key, scope);
+            for statement in made.up.iter().chain(&made.down).chain(&made.close_up).chain(&made.close_down) {
+                let open = statement
+                    .match_indices('{')
+                    .find(|(at, _)| statement[at + 1..].starts_with(|c: char| c.is_ascii_lowercase()));
+                assert_eq!(open, None, "{statement}");
+                assert!(!statement.ends_with(';') && !statement.contains("--;"), "{statement}");
+            }
+        }
+    }
+
+    /// What runs on every statement has no SET clause, so no name in it may depend on the search path.
+    #[test]
+    fn functions_without_a_set_clause_qualify_every_operator_and_function() {
+        for function in Parts::new(KeyKind::Text, Some(KeyKind::Uuid)).functions {
+            let Some((head, body)) = function.body.split_once("$tenantry$") else { panic!("no body") };
+            if head.contains("SET search_path") {
+                continue;
+            }
+            let code: Vec<&str> = body.lines().map(|l| l.split_once("--").map_or(l, |(code, _)| code)).collect();
+            let mut code = code.join("\n");
+            // texts say anything
+            for part in body.split('\'').skip(1).step_by(2) {
+                code = code.replacen(&format!("'{part}'"), "''", 1);
+            }
+            for (at, _) in code.match_indices('(') {
+                let word: String =
+                    code[..at].chars().rev().take_while(|c| c.is_ascii_alphanumeric() || "_.".contains(*c)).collect();
+                let word: String = word.chars().rev().collect();
+                let keyword =
+                    ["", "OPERATOR", "extract", "WHEN", "IF", "THEN", "pg_catalog.numeric"].contains(&word.as_str());
+                assert!(
+                    keyword || word.starts_with("pg_catalog.") || word.starts_with("tenantry."),
+                    "{word} in {}",
+                    function.signature
+                );
+            }
+            let bare = ["ERRCODE =", "MESSAGE =", "HINT =", ":="]
+                .iter()
+                .fold(code, |code, syntax| code.replace(syntax, ""))
+                .replace("OPERATOR(pg_catalog.", "\u{1}");
+            for (at, found) in bare.match_indices(['=', '<', '>', '|', '*', '~', '+', '/']) {
+                let before = bare[..at].rfind('\u{1}');
+                let inside = before.is_some_and(|before| !bare[before..at].contains(')'));
+                assert!(inside, "a bare {found} in {}:\n{body}", function.signature);
+            }
+        }
+    }
 }

@@ -9,6 +9,8 @@ use tenantry_testkit::Database;
 
 /// Far enough ahead for any test, near enough to be a time.
 const SOON: i64 = 3_600;
+/// Longer than the database accepts, so that tests can ask for too much.
+const SOON_STATELESS: i64 = 45;
 
 /// A database with `notes(tenant, scope, body)`, protected as the plan protects tables.
 pub(crate) struct Fixture {
@@ -161,13 +163,16 @@ impl Session<'_> {
 
     /// A stateless token for a tenant on this connection.
     pub(crate) async fn stateless(&self, tenant: usize, seconds: i64) -> String {
+        let (tenant, expires_at) = (self.fixture.tenants[tenant].clone(), unix_now() + seconds);
+        self.stateless_with(&SessionClaims { tenant, scope: None, expires_at, counter: 0, session_no: 0 }).await
+    }
+
+    /// The same, for tenant and scope of other claims.
+    pub(crate) async fn stateless_with(&self, claims: &SessionClaims) -> String {
         let pid = self.client.query_one("SELECT pg_backend_pid()", &[]).await.expect("a process").get(0);
-        let claims = StatelessClaims {
-            tenant: self.fixture.tenants[tenant].clone(),
-            scope: None,
-            expires_at: unix_now() + seconds,
-            backend_pid: pid,
-        };
+        let (tenant, scope) = (claims.tenant.clone(), claims.scope.clone());
+        let expires_at = claims.expires_at.min(unix_now() + SOON_STATELESS);
+        let claims = StatelessClaims { tenant, scope, expires_at, backend_pid: pid };
         self.fixture.key.sign_stateless(&claims).expect("claims that can be signed")
     }
 

@@ -1,0 +1,90 @@
+//! Plans, cursors and workers that outlive or leave the transaction they were made in.
+
+use crate::fixture::{Fixture, refusal};
+
+/// A plan made under one tenant and run under another gives the other's rows, generic or custom.
+#[tokio::test]
+async fn prepared_statements_follow_the_tenant() {
+    for major in tenantry_testkit::available() {
+        let fixture = Fixture::new(major).await;
+        let mut session = fixture.session().await;
+        for mode in ["auto", "force_generic_plan", "force_custom_plan"] {
+            session.sql(&format!("SET plan_cache_mode = {mode}")).await.unwrap();
+            let statement = session.client.prepare("SELECT body FROM notes WHERE body LIKE $1").await.unwrap();
+            session.sql("PREPARE of_sql AS SELECT DISTINCT body FROM notes").await.unwrap();
+            for round in 0..12 {
+                let tenant = round % 3;
+                session.begin(tenant).await;
+                let rows = session.client.query(&statement, &[&"%"]).await.unwrap();
+                let own = format!("of tenant {tenant}");
+                assert_eq!(rows.len(), tenant + 1);
+                assert!(rows.iter().all(|row| row.get::<_, String>(0) == own), "{mode} {round}");
+                assert_eq!(session.sql("EXECUTE of_sql").await.unwrap(), [own]);
+                session.sql("COMMIT").await.unwrap();
+            }
+            assert_eq!(refusal(session.sql("EXECUTE of_sql").await), "tenantry: no tenant context in this transaction");
+            session.sql("DEALLOCATE of_sql").await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn parallel_workers_see_what_the_leader_sees() {
+    for major in tenantry_testkit::available() {
+        let fixture = Fixture::new(major).await;
+        fixture.db.execute("INSERT INTO notes SELECT tenant, NULL, 'of tenant x' FROM notes, generate_series(1, 20000); ANALYZE notes").await;
+        let mut session = fixture.session().await;
+        let parallel =
+            "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+             SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off";
+        session.sql(parallel).await.unwrap();
+        let count = "SELECT count(*) FROM notes";
+        let plan = session.sql(&format!("EXPLAIN {count}")).await.unwrap().join("\n");
+        assert!(plan.contains("Gather") && plan.contains("Parallel"), "{plan}");
+        for tenant in 0..3 {
+            session.begin(tenant).await;
+            assert_eq!(session.sql(count).await.unwrap(), [(20_001 * (tenant + 1)).to_string()]);
+            session.sql("COMMIT").await.unwrap();
+            let token = session.stateless(tenant, 20).await;
+            session.client.execute("SELECT set_config('tenantry.context', $1, false)", &[&token]).await.unwrap();
+            assert_eq!(session.sql(count).await.unwrap(), [(20_001 * (tenant + 1)).to_string()]);
+            session.sql("RESET tenantry.context").await.unwrap();
+        }
+        assert_eq!(refusal(session.sql(count).await), "tenantry: no tenant context in this transaction");
+    }
+}
+
+/// A cursor reads on as the tenant of its first FETCH. WITH HOLD outlives the transaction: whoever hands the connection
+/// to another tenant must CLOSE ALL, and this shows why.
+#[tokio::test]
+async fn a_cursor_keeps_the_tenant_it_began_with() {
+    let fixture = Fixture::new(15).await;
+    let mut session = fixture.session().await;
+    session.begin(2).await;
+    session.sql("DECLARE c CURSOR FOR SELECT body FROM notes").await.unwrap();
+    assert_eq!(session.sql("FETCH 1 FROM c").await.unwrap(), ["of tenant 2"]);
+    session.enter(1).await;
+    assert_eq!(session.sql("FETCH ALL FROM c").await.unwrap(), ["of tenant 2"; 2]);
+    assert_eq!(session.sees().await.unwrap(), "1x2");
+    session.sql("COMMIT").await.unwrap();
+
+    session.begin(2).await;
+    session.sql("DECLARE h CURSOR WITH HOLD FOR SELECT body FROM notes; COMMIT").await.unwrap();
+    session.begin(0).await;
+    assert_eq!(session.sql("FETCH ALL FROM h").await.unwrap().len(), 3, "pool residue: known and documented");
+    session.sql("COMMIT; CLOSE ALL").await.unwrap();
+    assert!(session.sql("FETCH ALL FROM h").await.is_err());
+}
+
+/// Planning and EXPLAIN need no context; running does.
+#[tokio::test]
+async fn planning_needs_no_context() {
+    let fixture = Fixture::new(15).await;
+    let session = fixture.session().await;
+    session.client.prepare("SELECT * FROM notes").await.unwrap();
+    session.sql("EXPLAIN SELECT * FROM notes").await.unwrap();
+    assert_eq!(
+        refusal(session.sql("EXPLAIN ANALYZE SELECT * FROM notes").await),
+        "tenantry: no tenant context in this transaction"
+    );
+}

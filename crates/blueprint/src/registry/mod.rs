@@ -5,6 +5,7 @@ mod draft;
 mod parse;
 mod path;
 mod render;
+mod tool;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::classify::{Class, NullTenant};
 
 pub use parse::ParseError;
 pub use path::{hop_text, hops};
+pub use tool::ToolEntry;
 
 /// The whole file. Names of tables are `schema.table` (parts with a dot in double quotes).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +47,9 @@ pub struct Registry {
     /// Findings that were reviewed and accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<AcceptEntry>,
+    /// Defaults of the command line.
+    #[serde(skip_serializing_if = "ToolEntry::is_empty")]
+    pub tool: ToolEntry,
 }
 
 /// Where tenancy starts: a table with its key, or a column where there is no tenant table.

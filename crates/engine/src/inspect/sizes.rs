@@ -1,0 +1,60 @@
+//! How big tables and indexes are.
+//!
+//! The server opens a relation to measure it and would wait behind somebody's ACCESS EXCLUSIVE lock. Inspecting must
+//! not hang: after a moment the statistics' page counts, which need no lock, must do.
+
+use std::collections::HashMap;
+
+use tenantry_blueprint::catalog::Table;
+use tenantry_pg::{Client, is_lock_timeout};
+
+use super::Error;
+use super::row::{Read, query};
+
+/// The lock wait is set for this one statement, before the first relation is opened.
+const MEASURED: &str = "
+SELECT c.oid AS id, c.relkind <> 'i' AS is_table,
+       CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) ELSE pg_table_size(c.oid) END AS bytes,
+       CASE WHEN c.relkind = 'i' THEN 0 ELSE pg_indexes_size(c.oid) END AS index_bytes,
+       pg_relation_size(c.oid) / current_setting('block_size')::int8 AS pages
+FROM (SELECT set_config('lock_timeout', '200ms', true) AS wait OFFSET 0) s, pg_class c
+WHERE s.wait IS NOT NULL AND (c.oid = ANY ($1) OR c.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = ANY ($1)))
+  AND c.relkind IN ('r', 'i', 'f')";
+
+const ESTIMATED: &str = "
+SELECT c.oid AS id, c.relkind <> 'i' AS is_table, c.relpages * current_setting('block_size')::int8 AS bytes,
+       coalesce((SELECT sum(x.relpages) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid), 0)::int8
+         * current_setting('block_size')::int8 AS index_bytes,
+       c.relpages::int8 AS pages
+FROM pg_class c
+WHERE (c.oid = ANY ($1) OR c.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = ANY ($1)))
+  AND c.relkind IN ('r', 'i', 'f')";
+
+pub(super) async fn read(client: &Client, ids: &[u32]) -> Result<Vec<Read>, Error> {
+    match query(client, "sizes", MEASURED, Some(ids)).await {
+        Err(Error::Query { source, .. }) if is_lock_timeout(&source) => {
+            query(client, "sizes", ESTIMATED, Some(ids)).await
+        }
+        other => other,
+    }
+}
+
+/// Puts the sizes into their tables, and gives those of indexes by id.
+pub(super) fn put(rows: &[Read], tables: &mut HashMap<u32, Table>) -> Result<HashMap<u32, i64>, Error> {
+    let mut indexes = HashMap::new();
+    for row in rows {
+        // a relation dropped meanwhile has no size
+        let bytes = row.get::<Option<i64>>("bytes")?.unwrap_or_default();
+        match tables.get_mut(&row.id("id")?) {
+            Some(table) => {
+                table.size.bytes = bytes;
+                table.size.index_bytes = row.get::<Option<i64>>("index_bytes")?.unwrap_or_default();
+                table.size.pages = row.get::<Option<i64>>("pages")?.unwrap_or(table.size.pages);
+            }
+            None => {
+                indexes.insert(row.id("id")?, bytes);
+            }
+        }
+    }
+    Ok(indexes)
+}

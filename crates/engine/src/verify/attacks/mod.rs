@@ -1,0 +1,89 @@
+//! Every attack, one a file. The order is the catalogue's.
+
+mod tools;
+
+use super::outcome::Attack;
+
+macro_rules! attacks {
+    ($($module:ident)*) => {
+        $(mod $module;)*
+
+        /// All attacks.
+        pub fn all() -> &'static [&'static Attack] {
+            &[$(&$module::ATTACK),*]
+        }
+
+        #[cfg(test)]
+        const FILES: &[(&str, &str)] = &[$((stringify!($module), $module::ATTACK.id)),*];
+    };
+}
+
+attacks! {
+    p01_superuser_or_bypassrls
+    p02_set_role_to_bypass
+    p03_owner_without_force
+    p04_member_of_owner
+    p05_unprotected_table
+    p06_policies_not_enabled
+    p07_no_permissive_policy
+    p08_write_for_other_tenant
+    p09_give_row_away
+    p10_permissive_or
+    p11_write_without_where
+    p12_policy_roles
+    p13_no_tenant_fails_open
+    p14_empty_tenant
+    p15_clean_refusal
+    p16_null_tenant
+    p17_trusted_table
+    p19_prefix_comparison
+    p20_list_in_setting
+    p21_tenant_collation
+    p23_registry_readable
+    p24_default_only_on_insert
+    p25_editable_claim
+    p27_view_without_invoker
+    p28_stacked_view
+    p30_materialized_view
+    p31_definer_function
+    p32_definer_search_path
+    p33_trigger_copies
+    p34_spy_trigger
+    p35_truncate
+    p36_references
+    p37_lock_table
+    p38_rules
+    p40_foreign_parent
+    p41_cascade
+    p42_pinning
+    p43_on_update_cascade
+    p44_match_simple
+    c01_writable_setting
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_after_its_attack_and_the_order_is_the_catalogues() {
+        let mut before = (0, 0);
+        for (file, id) in FILES {
+            let (letter, number) = id.split_once('-').unwrap();
+            assert!(file.starts_with(&format!("{}{number}_", letter.to_lowercase())), "{file} holds {id}");
+            let place = ("PCS".find(letter).unwrap(), number.parse::<u32>().unwrap());
+            assert!(place > before || before == (0, 0), "{id} is out of order or doubled");
+            before = place;
+        }
+    }
+
+    #[test]
+    fn every_text_is_written() {
+        for a in all() {
+            for text in [a.title, a.meaning, a.method, a.remedy] {
+                assert!(text.len() > 15 && !text.ends_with(' '), "{}: {text}", a.id);
+            }
+            assert!(!a.title.ends_with('.'), "{}", a.id);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What most attacks need.
+
+pub(super) use super::super::outcome::{Attack, Outcome, Stop, Verdict};
+pub(super) use super::super::report::Severity::{Critical, High, Low, Medium};
+pub(super) use super::super::session::{Answer, Session, WIRES, Wire, key};
+pub(super) use super::super::stage::Stage;
+pub(super) use super::super::subject::{SHAPES, Sample, Shape, Subject};
+pub(super) use super::super::tally::{Tally, names};
+pub(super) use tenantry_model::literal;
+
+use tenantry_blueprint::catalog::Policy;
+use tenantry_blueprint::file::Binding;
+
+/// A row of A and a row of B, or a note why the table is left out.
+pub(super) fn both<'a>(table: &'a Subject, tally: &mut Tally) -> Option<(&'a Sample, &'a Sample)> {
+    match (&table.a, &table.b) {
+        (Some(a), Some(b)) => Some((a, b)),
+        _ => {
+            tally.left(&table.table, table.missing.clone());
+            None
+        }
+    }
+}
+
+/// A row of A, or a note why the table is left out.
+pub(super) fn own<'a>(table: &'a Subject, tally: &mut Tally) -> Option<&'a Sample> {
+    if table.a.is_none() {
+        let why = if table.missing == "neither tenant has a row" { "tenant A has no row" } else { &table.missing };
+        tally.left(&table.table, why);
+    }
+    table.a.as_ref()
+}
+
+/// True if a policy's expression asks for the tenant of the context (or, along a path, walks to it).
+pub(super) fn is_bound(table: &Subject, expression: Option<&str>) -> bool {
+    let Some(expression) = expression else { return false };
+    match &table.binding {
+        Binding::Column { column, .. } => {
+            expression.contains("tenantry.tenant_id") && expression.contains(column.as_str())
+        }
+        Binding::Path { .. } => expression.contains("SELECT"),
+    }
+}
+
+/// True if a restrictive policy for everybody binds this command to the tenant.
+pub(super) fn binds(table: &Subject, policy: &Policy, command: char) -> bool {
+    let reads = matches!(command, 'r' | 'w' | 'd');
+    let writes = matches!(command, 'a' | 'w');
+    !policy.permissive
+        && (policy.command == '*' || policy.command == command)
+        && policy.roles.iter().any(|r| r == "public")
+        && (!reads || is_bound(table, policy.using.as_deref()))
+        && (!writes || is_bound(table, policy.check.as_deref().or(policy.using.as_deref())))
+}
+
+/// The four commands a policy can be for.
+pub(super) const COMMANDS: [(char, &str); 4] = [('r', "SELECT"), ('a', "INSERT"), ('w', "UPDATE"), ('d', "DELETE")];
+
+/// Whether an INSERT that should be refused went through: the row landed at B, or only a constraint stopped it
+/// (constraints are checked after policies).
+pub(super) async fn landed(
+    stage: &Stage,
+    table: &Subject,
+    sql: &str,
+    wire: Wire,
+) -> Result<Option<&'static str>, Stop> {
+    let look = format!(
+        "SELECT 1 FROM {} t WHERE {} AND pg_catalog.age(t.xmin) <= 0 LIMIT 1",
+        table.sql,
+        table.owned_by(&stage.b)
+    );
+    let (answer, seen) = stage.as_a.attempt_then(sql, wire, &stage.b, &look).await?;
+    Ok(match seen {
+        Some(seen) if answer.rows() > 0 && seen.rows() > 0 => Some("tenant B has a row that tenant A wrote"),
+        _ if answer.is_constraint() => Some("no policy refused the row, only a constraint did"),
+        _ => None,
+    })
+}
+
+/// Privileges on the protected tables that no runtime login may have.
+pub(super) async fn with_privilege(stage: &Stage, privilege: &str) -> Result<Vec<String>, Stop> {
+    let privilege = literal(privilege);
+    stage
+        .list(&format!(
+            "SELECT DISTINCT c.oid::regclass::text FROM pg_class c, pg_roles r \
+             WHERE c.oid IN ({}) AND r.rolname IN ({}) AND has_table_privilege(r.oid, c.oid, {privilege}) ORDER BY 1",
+            stage.subject_list(),
+            stage.login_list()
+        ))
+        .await
+}
+
+/// True for names of our own schema in texts the server prints.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.starts_with("tenantry.")
+}
+
+/// A view in the runtime's reach.
+pub(super) struct View {
+    /// As the server prints it.
+    pub name: String,
+    /// For SQL.
+    pub sql: String,
+    /// It runs with the reader's rights.
+    pub invoker: bool,
+    /// Its owner is a superuser, has BYPASSRLS, or owns a protected table that is not forced.
+    pub owner_unbound: bool,
+}
+
+/// A condition: a runtime login can read the relation.
+pub(super) fn readable(stage: &Stage, oid: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pg_roles r, pg_class rc WHERE rc.oid = {oid} AND r.rolname IN ({}) \
+         AND (has_table_privilege(r.oid, rc.oid, 'SELECT') OR has_any_column_privilege(r.oid, rc.oid, 'SELECT')) \
+         AND has_schema_privilege(r.oid, rc.relnamespace, 'USAGE'))",
+        stage.login_list()
+    )
+}
+
+/// Views (`v`) or materialized views (`m`) in the runtime's reach that read a protected table, directly or
+/// through other views.
+pub(super) async fn readable_views(stage: &Stage, kind: char) -> Result<Vec<View>, Stop> {
+    let rows = stage
+        .look(&format!(
+            "WITH RECURSIVE d(top, oid) AS ( \
+               SELECT c.oid, c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE c.relkind = '{kind}' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tenantry') AND {} \
+               UNION SELECT d.top, p.refobjid FROM d JOIN pg_rewrite w ON w.ev_class = d.oid \
+               JOIN pg_depend p ON p.classid = 'pg_rewrite'::regclass AND p.objid = w.oid \
+               AND p.refclassid = 'pg_class'::regclass AND p.refobjid <> d.oid) \
+             SELECT c.oid::regclass::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname), \
+               coalesce(c.reloptions::text ~* 'security_invoker=(true|on|1|yes)', false)::text, \
+               (o.rolsuper OR o.rolbypassrls OR EXISTS (SELECT 1 FROM pg_class s WHERE s.oid IN ({subjects}) \
+                 AND NOT s.relforcerowsecurity AND pg_has_role(o.oid, s.relowner, 'USAGE')))::text \
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner \
+             WHERE EXISTS (SELECT 1 FROM d WHERE d.top = c.oid AND d.oid IN ({subjects})) ORDER BY 1",
+            readable(stage, "c.oid"),
+            subjects = stage.subject_list()
+        ))
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|r| View { name: r[0].clone(), sql: r[1].clone(), invoker: r[2] == "true", owner_unbound: r[3] == "true" })
+        .collect())
+}
+
+/// Whether a foreign key keeps both rows in one tenant: its columns hold the tenant of both sides. `None` where a
+/// side has no tenant column, so that no key could (the policy along the path is what binds such rows).
+pub(super) fn carries_tenant(
+    table: &Subject,
+    parent: &Subject,
+    fk: &tenantry_blueprint::catalog::ForeignKey,
+) -> Option<bool> {
+    let (here, there) = (table.tenant_column()?, parent.tenant_column()?);
+    let pair = fk.columns.iter().zip(&fk.referenced_columns).any(|(from, to)| from == here && to == there);
+    Some(pair)
+}
+
+/// True if deleting the parent changes the child.
+pub(super) fn acts(fk: &tenantry_blueprint::catalog::ForeignKey) -> bool {
+    use tenantry_blueprint::catalog::Action::{Cascade, SetDefault, SetNull};
+    matches!(fk.on_delete, Cascade | SetNull | SetDefault)
+}

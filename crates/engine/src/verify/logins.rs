@@ -1,0 +1,195 @@
+//! Logins and signing key of a run, and how temporary ones are made and removed.
+//!
+//! Temporary things carry names of their own (`{database}_verify_…`, key numbers from [`KID_FIRST`] on), so that
+//! the next run finds what a killed one left. They are also made to be worthless soon: the login's password and
+//! the key both expire.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use postgres_protocol::password::scram_sha_256;
+use tenantry_blueprint::file::{Blueprint, RoleNames};
+use tenantry_model::token::{ContextKey, SessionClaims, StatelessClaims};
+use tenantry_model::{Ident, TenantKey, literal};
+use tenantry_pg::{Client, Target};
+
+use super::Error;
+use super::request::{Logins, Request};
+
+/// First number of a temporary signing key; below it are the application's own.
+pub const KID_FIRST: i16 = 9900;
+/// Last one.
+pub const KID_LAST: i16 = 9999;
+/// Life of a token, in seconds.
+const TOKEN_SECONDS: i64 = 60;
+/// Life of what is temporary, beyond the time of the run.
+const SPARE: Duration = Duration::from_secs(120);
+/// Written on temporary roles, so that nobody else's role is ever dropped.
+const MARK: &str = "temporary login of tenantry verify; the next run removes it";
+/// How many temporary logins are made: one per tenant, as slots are.
+const TEMPORARY: usize = 2;
+
+/// Signs contexts with a key the database knows.
+pub struct Signer {
+    key: ContextKey,
+}
+
+impl Signer {
+    fn claims(tenant: &TenantKey, session_no: i64, counter: i64) -> SessionClaims {
+        SessionClaims { tenant: tenant.clone(), scope: None, expires_at: now() + TOKEN_SECONDS, counter, session_no }
+    }
+
+    /// Number of the key.
+    pub fn kid(&self) -> i16 {
+        self.key.kid()
+    }
+
+    /// A session token. Keys come from the database itself, so that one that cannot be signed is the empty token,
+    /// which the database refuses.
+    pub fn token(&self, tenant: &TenantKey, session_no: i64, counter: i64) -> String {
+        self.token_until(tenant, session_no, counter, now() + TOKEN_SECONDS)
+    }
+
+    /// A session token with another end.
+    pub fn token_until(&self, tenant: &TenantKey, session_no: i64, counter: i64, expires_at: i64) -> String {
+        let claims = SessionClaims { expires_at, ..Self::claims(tenant, session_no, counter) };
+        self.key.sign_session(&claims).unwrap_or_default()
+    }
+
+    /// A stateless token.
+    pub fn stateless(&self, tenant: &TenantKey, backend_pid: i32) -> String {
+        let claims = StatelessClaims { tenant: tenant.clone(), scope: None, expires_at: now() + 20, backend_pid };
+        self.key.sign_stateless(&claims).unwrap_or_default()
+    }
+
+    /// The statement that enters a tenant.
+    pub fn enter_sql(&self, tenant: &TenantKey, session_no: i64, counter: i64) -> String {
+        format!("SELECT tenantry.enter({}::text)", literal(&self.token(tenant, session_no, counter)))
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// What a run attacks with.
+pub struct Means {
+    /// Where the runtime logins connect to; at least one.
+    pub logins: Vec<Target>,
+    /// Who signs.
+    pub signer: Arc<Signer>,
+}
+
+/// Gets logins and signer as the request says. What is made here is removed by [`remove`].
+pub async fn obtain(admin: &Client, request: &Request, blueprint: &Blueprint) -> Result<Means, Error> {
+    let life = request.limits.total + SPARE;
+    match &request.logins {
+        Logins::Credentials(file) => {
+            let key = ContextKey::from_hex(file.signing_key.kid, &file.signing_key.key)
+                .map_err(|e| Error::Context { reason: e.to_string() })?;
+            let logins = file.logins.iter().map(|l| request.target.with_login(&l.user, &l.password)).collect();
+            Ok(Means { logins, signer: Arc::new(Signer { key }) })
+        }
+        Logins::App(target) => {
+            Ok(Means { logins: vec![(**target).clone()], signer: Arc::new(temporary_key(admin, life).await?) })
+        }
+        Logins::Temporary => {
+            let signer = Arc::new(temporary_key(admin, life).await?);
+            let mut logins = Vec::new();
+            for _ in 0..TEMPORARY {
+                logins.push(temporary_login(admin, &request.target, &blueprint.roles, life).await?);
+            }
+            Ok(Means { logins, signer })
+        }
+    }
+}
+
+async fn temporary_key(admin: &Client, life: Duration) -> Result<Signer, Error> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|e| Error::Random(e.to_string()))?;
+    let taken: Vec<i16> = admin
+        .query("SELECT kid FROM tenantry.signing_key WHERE kid BETWEEN $1 AND $2", &[&KID_FIRST, &KID_LAST])
+        .await
+        .map_err(Error::sql("read the signing keys' numbers (a login that may write tenantry.signing_key is needed)"))?
+        .iter()
+        .map(|r| r.get(0))
+        .collect();
+    let kid = (KID_FIRST..=KID_LAST).find(|k| !taken.contains(k)).unwrap_or(KID_LAST);
+    let key = ContextKey::new(kid, secret).map_err(|e| Error::Context { reason: e.to_string() })?;
+    let pads = key.pads();
+    admin
+        .execute(
+            "INSERT INTO tenantry.signing_key (kid, ipad, opad, not_after) \
+             VALUES ($1, $2, $3, pg_catalog.now() + pg_catalog.make_interval(secs => $4))",
+            &[&kid, &&pads.ipad[..], &&pads.opad[..], &life.as_secs_f64()],
+        )
+        .await
+        .map_err(Error::sql("add a temporary signing key (a login that may write tenantry.signing_key is needed)"))?;
+    Ok(Signer { key })
+}
+
+async fn temporary_login(admin: &Client, target: &Target, roles: &RoleNames, life: Duration) -> Result<Target, Error> {
+    let mut random = [0; 36];
+    getrandom::fill(&mut random).map_err(|e| Error::Random(e.to_string()))?;
+    let (tail, secret) = random.split_at(4);
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let name = Ident::composed("", target.database(), &format!("_verify_{}", hex(tail)));
+    let password = hex(secret);
+    // The verifier is computed here, so that the password never stands in a statement or a log.
+    let verifier = scram_sha_256(password.as_bytes());
+    let until: String = admin
+        .query_one(
+            "SELECT (pg_catalog.now() + pg_catalog.make_interval(secs => $1))::pg_catalog.text",
+            &[&life.as_secs_f64()],
+        )
+        .await
+        .map_err(Error::sql("read the server's clock"))?
+        .get(0);
+    let sql = format!(
+        "CREATE ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION INHERIT \
+         PASSWORD {password} VALID UNTIL {until} IN ROLE {group}; COMMENT ON ROLE {name} IS {mark}",
+        name = name.quoted(),
+        password = literal(&verifier),
+        until = literal(&until),
+        group = roles.runtime.quoted(),
+        mark = literal(MARK),
+    );
+    admin
+        .batch_execute(&sql)
+        .await
+        .map_err(Error::sql("make a temporary login (CREATEROLE is needed, or name the credentials file)"))?;
+    Ok(target.with_login(name.as_str(), &password))
+}
+
+/// Removes temporary logins and keys: those of this run at its end, those of a killed run at the start of the next.
+pub async fn remove(admin: &Client, database: &str) -> Result<(), tenantry_pg::tokio_postgres::Error> {
+    let prefix = Ident::composed("", database, "_verify_00000000");
+    let prefix = prefix.as_str().strip_suffix("00000000").unwrap_or(prefix.as_str());
+    let roles = admin
+        .query(
+            "SELECT rolname::text FROM pg_catalog.pg_roles \
+             WHERE pg_catalog.starts_with(rolname::text, $1) AND pg_catalog.shobj_description(oid, 'pg_authid') = $2",
+            &[&prefix, &MARK],
+        )
+        .await?;
+    for row in roles {
+        let Ok(role) = Ident::new(row.get::<_, String>(0)) else { continue };
+        admin.batch_execute(&format!("DROP ROLE IF EXISTS {}", role.quoted())).await?;
+    }
+    let known: bool =
+        admin.query_one("SELECT pg_catalog.to_regclass('tenantry.signing_key') IS NOT NULL", &[]).await?.get(0);
+    if known {
+        // A login that may not write the table did not make a key either.
+        let may: bool = admin
+            .query_one("SELECT pg_catalog.has_table_privilege('tenantry.signing_key', 'DELETE')", &[])
+            .await?
+            .get(0);
+        if may {
+            admin
+                .execute("DELETE FROM tenantry.signing_key WHERE kid BETWEEN $1 AND $2", &[&KID_FIRST, &KID_LAST])
+                .await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Everything an attack may lean on, gathered once before the first.
+
+use std::sync::Arc;
+
+use tenantry_blueprint::catalog::Catalog;
+use tenantry_blueprint::classify::Classification;
+use tenantry_blueprint::file::Blueprint;
+use tenantry_blueprint::registry::Registry;
+use tenantry_model::{QualifiedName, TenantKey, literal};
+use tenantry_pg::{Client, Target};
+
+use super::Error;
+use super::logins::Signer;
+use super::outcome::Stop;
+use super::request::Limits;
+use super::session::Session;
+use super::subject::Subject;
+
+/// The scene of the attacks.
+pub struct Stage {
+    /// The admin's connection: reads the catalog, never attacks.
+    pub admin: Client,
+    /// The structure as it is now.
+    pub catalog: Catalog,
+    /// What each table is, by the rules and the registry.
+    pub classification: Classification,
+    /// What apply did.
+    pub blueprint: Blueprint,
+    /// What was decided.
+    pub registry: Registry,
+    /// Bounds.
+    pub limits: Limits,
+    /// Tenant A: the attacker.
+    pub a: TenantKey,
+    /// Tenant B: the victim.
+    pub b: TenantKey,
+    /// A session for A.
+    pub as_a: Session,
+    /// A session of another login, for B.
+    pub as_b: Session,
+    /// Runtime logins.
+    pub logins: Vec<Target>,
+    /// Who signs.
+    pub signer: Arc<Signer>,
+    /// Protected tables, partitions included.
+    pub subjects: Vec<Subject>,
+}
+
+impl Stage {
+    /// Protected tables that the application names itself: no partitions.
+    pub fn tables(&self) -> impl Iterator<Item = &Subject> {
+        self.subjects.iter().filter(|s| s.partition_of.is_none())
+    }
+
+    /// Tables the runtime may write.
+    pub fn writable(&self) -> impl Iterator<Item = &Subject> {
+        self.tables().filter(|s| s.writable)
+    }
+
+    /// A subject by name.
+    pub fn subject(&self, table: &QualifiedName) -> Option<&Subject> {
+        self.subjects.iter().find(|s| &s.table == table)
+    }
+
+    /// A new connection of the n-th login.
+    pub async fn fresh(&self, n: usize) -> Result<Session, Stop> {
+        let target = &self.logins[n % self.logins.len()];
+        Ok(Session::open(target, self.signer.clone(), &self.limits).await?)
+    }
+
+    /// Names of the logins used, as an SQL list.
+    pub fn login_list(&self) -> String {
+        self.logins.iter().map(|l| literal(l.user())).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Names of the protected relations, as an SQL list of `regclass` constants.
+    pub fn subject_list(&self) -> String {
+        self.subjects.iter().map(|s| format!("{}::pg_catalog.regclass", literal(&s.sql))).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Looks something up in the catalog as the admin. Every column must be text or NULL.
+    pub async fn look(&self, sql: &str) -> Result<Vec<Vec<String>>, Stop> {
+        let rows = self.admin.query(sql, &[]).await?;
+        Ok(rows
+            .iter()
+            .map(|r| (0..r.len()).map(|n| r.get::<_, Option<String>>(n).unwrap_or_default()).collect())
+            .collect())
+    }
+
+    /// The same in one column.
+    pub async fn list(&self, sql: &str) -> Result<Vec<String>, Stop> {
+        Ok(self.look(sql).await?.into_iter().filter_map(|mut r| (!r.is_empty()).then(|| r.remove(0))).collect())
+    }
+
+    /// Fetches a row of each tenant from every table.
+    pub(super) async fn fill(&mut self) -> Result<(), Error> {
+        let broken = |s: &Stop| Error::Context { reason: s.0.clone() };
+        self.as_a.begin(Some(&self.a)).await.map_err(|s| broken(&s))?;
+        self.as_b.begin(Some(&self.b)).await.map_err(|s| broken(&s))?;
+        for n in 0..self.subjects.len() {
+            if self.subjects[n].partition_of.is_some() {
+                continue;
+            }
+            let subject = &self.subjects[n];
+            let mut missing = String::new();
+            let mut found = [None, None];
+            for (place, (session, tenant)) in found.iter_mut().zip([(&self.as_a, &self.a), (&self.as_b, &self.b)]) {
+                session.client().batch_execute("SAVEPOINT sample").await.map_err(Error::sql("look for rows"))?;
+                match subject.sample(session, tenant, self.limits.rows_max).await {
+                    Ok(sample) => *place = sample,
+                    Err(Stop(why)) => missing = why,
+                }
+                session
+                    .client()
+                    .batch_execute("ROLLBACK TO SAVEPOINT sample")
+                    .await
+                    .map_err(Error::sql("look for rows"))?;
+            }
+            let [a, b] = found;
+            if missing.is_empty() {
+                missing = match (&a, &b) {
+                    (None, None) => "neither tenant has a row",
+                    (None, _) => "tenant A has no row",
+                    (_, None) => "tenant B has no row",
+                    _ => "",
+                }
+                .into();
+            }
+            let subject = &mut self.subjects[n];
+            (subject.a, subject.b, subject.missing) = (a, b, missing);
+        }
+        self.as_a.end().await.map_err(|s| broken(&s))?;
+        self.as_b.end().await.map_err(|s| broken(&s))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,341 @@
+//! Reading structures: a nasty one on every version, as a stranger, under a lock, and a large one against the clock.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use tenantry_blueprint::catalog::{Action, Catalog, Table, TableKind};
+use tenantry_engine::inspect;
+use tenantry_model::QualifiedName;
+use tenantry_testkit::{Database, available, corpus, postgres};
+
+const NASTY: &str = include_str!("fixtures/nasty.sql");
+
+async fn read(db: &Database) -> Catalog {
+    inspect::read(&db.connect().await).await.unwrap()
+}
+
+fn table<'a>(catalog: &'a Catalog, name: &str) -> &'a Table {
+    let name: QualifiedName = name.parse().unwrap();
+    catalog.table(&name).unwrap_or_else(|| panic!("{name} was not read"))
+}
+
+fn names<T: ToString>(list: impl IntoIterator<Item = T>) -> Vec<String> {
+    list.into_iter().map(|n| n.to_string()).collect()
+}
+
+async fn nasty(major: u32) -> Option<(Database, Catalog)> {
+    let db = postgres(major).database("nasty").await;
+    let client = db.connect_plain().await;
+    let icu: i64 =
+        client.query_one("SELECT count(*) FROM pg_collation WHERE collprovider = 'i'", &[]).await.unwrap().get(0);
+    let trgm: i64 = client
+        .query_one("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'", &[])
+        .await
+        .unwrap()
+        .get(0);
+    if icu == 0 || trgm == 0 {
+        eprintln!("PostgreSQL {major} was built without ICU or pg_trgm: nothing checked on it");
+        return None;
+    }
+    db.execute(NASTY).await;
+    let catalog = read(&db).await;
+    Some((db, catalog))
+}
+
+#[tokio::test]
+async fn a_nasty_schema_is_read_whole() {
+    for major in available() {
+        let Some((db, catalog)) = nasty(major).await else { continue };
+        check_nasty(&catalog);
+        if major >= 18 {
+            temporal_keys(&db).await;
+        }
+        assert_eq!(catalog.server_version_num / 10_000, major);
+        assert_eq!(read(&db).await, catalog, "two reads of PostgreSQL {major} differ");
+        assert_eq!(read(&db).await.fingerprint(), catalog.fingerprint());
+    }
+}
+
+fn check_nasty(c: &Catalog) {
+    assert!(c.tables.iter().all(|t| t.name.schema.as_str() != "tenantry"));
+    assert!(c.functions.iter().all(|f| !f.name.name.as_str().contains("trgm")), "functions of an extension were read");
+    assert_eq!(names(&c.enums), ["\"Sales.Dept\".Mood"]);
+
+    let space = table(c, "public.Wörk space");
+    assert_eq!(space.column("na\"me").unwrap().comment.as_deref(), Some("shown to people"));
+    let unique = &space.uniques[0];
+    assert!(unique.deferrable && unique.deferred && unique.nulls_not_distinct);
+    assert_eq!(unique.comment.as_deref(), Some("one name per parent"));
+    assert_eq!(space.foreign_keys[0].references, space.name);
+    assert_eq!(space.foreign_keys[0].on_delete, Action::SetNull);
+    assert_eq!(space.replica_identity, 'f');
+
+    let item = table(c, "\"Sales.Dept\".\"Order.Item\"");
+    assert_eq!(names(&item.primary_key.as_ref().unwrap().columns), ["workSpace", "no"]);
+    assert_eq!(item.column("no").unwrap().identity, Some('a'));
+    assert!(item.column("gross").unwrap().generated);
+    assert!(!item.column("code").unwrap().collation_deterministic);
+    assert_eq!(item.column("code").unwrap().collation.as_deref(), Some("public.no_case"));
+    assert_eq!(item.exclusions.len(), 1);
+    assert_eq!(names(&item.checks[0].columns), ["price"]);
+    let key = item.indexes.iter().find(|i| i.name.as_str() == "Order.Item_pkey").unwrap();
+    assert_eq!((names(&key.include), key.of_constraint, key.leakproof), (vec!["price".into()], true, Some(true)));
+    assert_eq!(item.indexes.iter().find(|i| i.name.as_str() == "item_mood").unwrap().leakproof, Some(false));
+
+    let note = table(c, "\"Sales.Dept\".note");
+    let key = &note.foreign_keys[0];
+    assert!(key.match_full && key.validated);
+    assert_eq!(
+        (names(&key.columns), names(&key.referenced_columns)),
+        (names(["space", "item"]), names(["workSpace", "no"]))
+    );
+    assert_eq!(names(&key.on_delete_columns), ["item"]);
+    assert!(!note.checks[0].validated);
+    let body = note.indexes.iter().find(|i| i.name.as_str() == "note_body").unwrap();
+    assert_eq!(body.keys[0].column, None);
+    assert_eq!(body.keys[0].sql, "lower(body)");
+    assert!(body.keys[1].descending && body.predicate.is_some() && body.leakproof == Some(false));
+    assert!(note.indexes.iter().find(|i| i.name.as_str() == "note_space").unwrap().clustered);
+    assert_eq!(note.indexes.iter().find(|i| i.name.as_str() == "note_trgm").unwrap().leakproof, Some(false));
+    let spaces = note.indexes.iter().find(|i| i.name.as_str() == "note_space").unwrap();
+    assert_eq!((spaces.leakproof, spaces.bytes > 0), (Some(true), true));
+
+    assert_eq!(table(c, "public.egg").foreign_keys[0].references.to_string(), "public.hen");
+    assert_eq!(table(c, "public.hen").foreign_keys[0].references.to_string(), "public.egg");
+    let keyless = table(c, "public.keyless");
+    assert_eq!((names(keyless.columns.iter().map(|k| &k.name)), keyless.column_slots), (names(["a", "b", "c"]), 4));
+    assert_eq!(keyless.rules, ["no delete"]);
+
+    check_partitions(c);
+    check_other_objects(c);
+}
+
+fn check_partitions(c: &Catalog) {
+    let event = table(c, "public.event");
+    assert_eq!((event.kind, event.partition_key.as_deref()), (TableKind::Partitioned, Some("RANGE (at)")));
+    let year = table(c, "public.event_2026");
+    assert_eq!((year.kind, year.partition_key.as_deref()), (TableKind::Partition, Some("LIST (kind)")));
+    let leaf = table(c, "public.event 2026 a");
+    assert_eq!(names(&leaf.parents), ["public.event_2026"]);
+    assert!(leaf.partition_bound.as_deref().unwrap().contains("'a'"));
+    assert!(
+        leaf.primary_key.as_ref().unwrap().inherited && leaf.foreign_keys[0].inherited && leaf.indexes[0].inherited
+    );
+    assert!(leaf.triggers[0].inherited && !event.triggers[0].inherited);
+    assert!(!event.foreign_keys[0].inherited);
+    assert_eq!(table(c, "public.refers").foreign_keys.len(), 1, "one key, not one per partition");
+    let dog = table(c, "public.dog");
+    assert_eq!((dog.kind, names(&dog.parents)), (TableKind::Table, names(["public.animal"])));
+    assert!(dog.checks[0].inherited && dog.primary_key.is_none());
+}
+
+fn check_other_objects(c: &Catalog) {
+    let view = |name: &str| c.views.iter().find(|v| v.name.to_string() == format!("public.{name}")).unwrap();
+    assert!(view("named").security_invoker && view("named").security_barrier && !view("second").security_invoker);
+    assert_eq!(names(&view("second").depends_on), ["public.hen", "public.named"]);
+    assert!(view("counted").materialized);
+    assert_eq!(names(&view("counted").depends_on), ["\"Sales.Dept\".note"]);
+    let functions: Vec<_> =
+        c.functions.iter().map(|f| (f.name.name.as_str(), f.kind, f.security_definer, f.leakproof)).collect();
+    assert_eq!(functions, [("over", 'p', false, false), ("over", 'f', false, true), ("touch", 'f', true, false)]);
+    assert_eq!(c.functions[2].search_path.as_deref(), Some("pg_catalog, pg_temp"));
+    assert_eq!((c.functions[2].returns.as_str(), c.functions[2].body_hash.len()), ("trigger", 64));
+    assert_eq!(c.functions[1].arguments, "a integer, b text");
+    assert_eq!(c.leakproof_functions, ["public.over(integer,text)"]);
+    let owned: BTreeSet<_> = c.sequences.iter().map(|s| (s.name.name.as_str(), s.owned_by.is_some())).collect();
+    assert_eq!(owned, BTreeSet::from([("Order.Item_no_seq", true), ("lonely", false), ("owned", true)]));
+    let hen = table(c, "public.hen");
+    assert!(hen.rls_enabled && hen.rls_forced);
+    let policy = &hen.policies[0];
+    assert_eq!((policy.permissive, policy.command, policy.roles.as_slice()), (false, 'w', &["public".to_owned()][..]));
+    assert_eq!((policy.using.as_deref(), policy.check.as_deref()), (Some("(id > 0)"), Some("(id > 1)")));
+    let publications: Vec<_> = c.publications.iter().map(|p| (p.name.as_str(), p.all_tables, p.tables.len())).collect();
+    assert_eq!(publications, [("pub", false, 2), ("pub_all", true, 0), ("pub_schema", false, 2)]);
+    assert!(c.publications[0].tables[0].1 && !c.publications[0].tables[1].1);
+    assert_eq!(c.large_objects, 2);
+    assert!(c.extensions.iter().any(|e| e.name == "pg_trgm"));
+}
+
+async fn temporal_keys(db: &Database) {
+    db.execute(
+        "CREATE EXTENSION IF NOT EXISTS btree_gist;
+         CREATE TABLE stay (room int, during tsrange, price int, PRIMARY KEY (room, during WITHOUT OVERLAPS));
+         CREATE TABLE visit (room int, during tsrange, double int GENERATED ALWAYS AS (room * 2) VIRTUAL,
+                             FOREIGN KEY (room, PERIOD during) REFERENCES stay (room, PERIOD during));
+         ALTER TABLE visit ADD CONSTRAINT some CHECK (room > 0) NOT ENFORCED;
+         ALTER TABLE visit ADD CONSTRAINT filled NOT NULL room NOT VALID;",
+    )
+    .await;
+    let catalog = read(db).await;
+    let key = table(&catalog, "public.stay").primary_key.as_ref().unwrap();
+    assert!(key.period && key.definition.contains("WITHOUT OVERLAPS"));
+    let visit = table(&catalog, "public.visit");
+    assert!(visit.foreign_keys[0].period && visit.column("double").unwrap().generated);
+    assert!(!visit.column("room").unwrap().not_null && !visit.checks[0].validated);
+    db.execute("DROP TABLE visit, stay").await;
+}
+
+#[tokio::test]
+async fn rights_keep_the_order_of_the_catalog() {
+    let db = postgres(15).database("rights").await;
+    let (a, b) = (db.role("a"), db.role("b"));
+    db.execute(&format!(
+        "CREATE ROLE {a} CREATEROLE; CREATE ROLE {b} LOGIN BYPASSRLS IN ROLE {a}, pg_read_all_data;
+         CREATE TABLE t (id int); GRANT SELECT ON t TO {b}; GRANT UPDATE ON t TO {a};
+         ALTER DEFAULT PRIVILEGES FOR ROLE {a} IN SCHEMA public GRANT SELECT ON TABLES TO {b};
+         ALTER ROLE {b} SET work_mem = '5MB'; ALTER ROLE {b} IN DATABASE {db} SET app.secret = 'hunter2';
+         GRANT SET ON PARAMETER log_min_messages TO {a}; REVOKE ALL ON DATABASE {db} FROM PUBLIC;",
+        db = db.name()
+    ))
+    .await;
+    let client = db.connect().await;
+    let catalog = inspect::read(&client).await.unwrap();
+    let raw: Vec<String> = client
+        .query_one("SELECT relacl::text[] FROM pg_class WHERE oid = 'public.t'::regclass", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(table(&catalog, "public.t").acl.as_ref(), Some(&raw));
+    assert_eq!(raw.len(), 3);
+    let role = catalog.role(&b).unwrap();
+    assert_eq!(names(&role.member_of), ["pg_read_all_data".to_owned(), a.clone()]);
+    assert!(role.bypass_rls && role.login && !role.superuser && catalog.role(&a).unwrap().create_role);
+    let settings = catalog.stored_settings.iter().filter(|s| s.role.as_ref().is_some_and(|r| r.as_str() == b));
+    assert_eq!(names(settings.map(|s| &s.name)), ["app.secret", "work_mem"]);
+    assert!(!serde_json::to_string(&catalog).unwrap().contains("hunter2"), "a stored value was read");
+    assert!(catalog.parameter_acls.iter().any(|p| p.name == "log_min_messages"));
+    assert_eq!(catalog.default_acls.iter().filter(|d| d.role.as_str() == a).count(), 1);
+    assert_eq!(catalog.database_acl.as_ref().unwrap().len(), 1);
+    db.execute("REVOKE ALL ON PARAMETER log_min_messages FROM CURRENT_USER").await;
+    db.execute(&format!("REVOKE ALL ON PARAMETER log_min_messages FROM {a}")).await;
+}
+
+#[tokio::test]
+async fn a_stranger_reads_the_structure_and_no_statistics() {
+    let db = postgres(15).database("stranger").await;
+    db.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, secret text); INSERT INTO t SELECT n, 'x' FROM generate_series(1, 100) n; ANALYZE t;
+         CREATE VIEW v AS SELECT * FROM t; REVOKE ALL ON SCHEMA public FROM PUBLIC;",
+    )
+    .await;
+    let stranger = tenantry_pg::connect(&db.login("stranger", "").await).await.unwrap();
+    let (theirs, all) = (inspect::read(&stranger).await.unwrap(), read(&db).await);
+    assert!(table(&all, "public.t").columns[0].distinct.is_some());
+    assert!(table(&theirs, "public.t").columns[0].distinct.is_none());
+    assert_eq!(theirs.fingerprint(), all.fingerprint());
+    assert_eq!(table(&theirs, "public.t").size.rows, 100);
+}
+
+#[tokio::test]
+async fn the_callers_search_path_changes_nothing_and_is_kept() {
+    let db = postgres(15).database("path").await;
+    db.execute("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a int REFERENCES a)").await;
+    let plain = db.connect_plain().await;
+    plain.batch_execute("SET search_path = public, \"we''ird\"").await.unwrap();
+    assert_eq!(inspect::read(&plain).await.unwrap(), read(&db).await);
+    let path: String = plain.query_one("SHOW search_path", &[]).await.unwrap().get(0);
+    assert_eq!(path, "public, \"we''ird\"");
+}
+
+#[tokio::test]
+async fn a_locked_table_does_not_hold_the_reader_up() {
+    let db = postgres(15).database("locked").await;
+    db.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); ANALYZE t").await;
+    let blocker = db.connect_plain().await;
+    blocker.batch_execute("BEGIN; LOCK TABLE t").await.unwrap();
+    let catalog = tokio::time::timeout(std::time::Duration::from_secs(30), read(&db)).await.expect("the reader waited");
+    assert_eq!(table(&catalog, "public.t").size.pages, 1);
+    assert!(table(&catalog, "public.t").size.bytes > 0);
+}
+
+#[tokio::test]
+async fn a_table_may_have_1600_columns() {
+    let db = postgres(15).database("wide").await;
+    let columns: Vec<String> = (1..=1600).map(|n| format!("c{n} int")).collect();
+    db.execute(&format!("CREATE TABLE wide ({})", columns.join(", "))).await;
+    let catalog = read(&db).await;
+    let wide = table(&catalog, "public.wide");
+    assert_eq!((wide.columns.len(), wide.column_slots), (1600, 1600));
+    assert_eq!(wide.columns[1599].name.as_str(), "c1600");
+}
+
+#[tokio::test]
+async fn an_empty_database_is_read() {
+    let catalog = read(&postgres(15).database("empty").await).await;
+    assert!(catalog.tables.is_empty() && catalog.views.is_empty() && catalog.functions.is_empty());
+    assert_eq!(names(catalog.schemas.iter().map(|s| &s.name)), ["public"]);
+}
+
+/// A thousand tables with columns, keys, references and indexes; prints the time, asserts what was read.
+#[tokio::test]
+async fn a_thousand_tables_are_read_in_one_go() {
+    let db = postgres(15).database("thousand").await;
+    db.execute(
+        "DO $$ BEGIN
+           CREATE TABLE account (id uuid PRIMARY KEY, name text);
+           FOR n IN 1..999 LOOP
+             EXECUTE format('CREATE TABLE entity_%s (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account_id uuid NOT NULL
+               REFERENCES account, parent bigint REFERENCES entity_%s, name text NOT NULL, status text DEFAULT ''new'' CHECK (status <> ''''),
+               created_at timestamptz DEFAULT now(), amount numeric(12,2), tags text[], data jsonb, UNIQUE (account_id, name))', n, n);
+             EXECUTE format('CREATE INDEX ON entity_%s (account_id, status, created_at DESC)', n);
+             EXECUTE format('CREATE INDEX ON entity_%s (parent) WHERE parent IS NOT NULL', n);
+             IF n % 200 = 0 THEN COMMIT; END IF;
+           END LOOP;
+         END $$",
+    )
+    .await;
+    let client = db.connect().await;
+    for run in ["cold", "warm"] {
+        let begin = Instant::now();
+        let catalog = inspect::read(&client).await.unwrap();
+        eprintln!("1,000 tables read in {:.2} s ({run})", begin.elapsed().as_secs_f64());
+        assert_eq!(catalog.tables.len(), 1000);
+        assert!(
+            catalog
+                .tables
+                .iter()
+                .skip(1)
+                .all(|t| t.foreign_keys.len() == 2 && t.indexes.len() == 4 && t.columns.len() == 9)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_the_corpus_says_of_its_applications_is_read_back() {
+    if corpus::dir().is_none() {
+        eprintln!("the corpus is absent: nothing checked (TENANTRY_CORPUS)");
+        return;
+    }
+    for app in corpus::apps() {
+        let db = postgres(15).database("corpus").await;
+        corpus::load(&app, &db).await;
+        let catalog = read(&db).await;
+        let facts = corpus::catalogue(&app);
+        let tables = facts["tables"].as_object().unwrap();
+        let known: BTreeSet<String> =
+            catalog.tables.iter().map(|t| format!("{}.{}", t.name.schema, t.name.name)).collect();
+        assert_eq!(known, tables.keys().cloned().collect(), "{app}");
+        for (name, fact) in tables {
+            let (schema, short) = name.split_once('.').unwrap();
+            let table = catalog
+                .tables
+                .iter()
+                .find(|t| t.name.schema.as_str() == schema && t.name.name.as_str() == short)
+                .unwrap();
+            let count = |key: &str| fact[key].as_array().map_or(0, Vec::len);
+            assert_eq!(
+                table.primary_key.is_some(),
+                fact["primary_key"].is_object() || table.kind == TableKind::Partition && table.primary_key.is_some(),
+                "{app} {name}"
+            );
+            if table.kind != TableKind::Partition {
+                assert_eq!(table.columns.len(), count("columns"), "{app} {name}");
+                assert_eq!(table.foreign_keys.len(), count("foreign_keys"), "{app} {name}");
+                assert_eq!(table.uniques.len(), count("unique_constraints"), "{app} {name}");
+                assert_eq!(table.indexes.iter().filter(|i| !i.of_constraint).count(), count("indexes"), "{app} {name}");
+                assert_eq!(table.checks.len(), count("checks"), "{app} {name}");
+            }
+        }
+        assert_eq!(catalog.views.len(), facts["views"].as_object().map_or(0, serde_json::Map::len), "{app}");
+    }
+}

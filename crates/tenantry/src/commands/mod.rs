@@ -1,0 +1,49 @@
+//! The commands, one verb a file. Each reads its arguments, calls the crate that knows, and prints what came of it.
+
+pub(crate) mod apply;
+pub(crate) mod complete;
+pub(crate) mod completions;
+pub(crate) mod inspect;
+pub(crate) mod man;
+pub(crate) mod plan;
+pub(crate) mod registry;
+pub(crate) mod rollback;
+pub(crate) mod status;
+
+mod reading;
+mod running;
+
+use crate::cli::Command;
+use crate::config::Settings;
+use crate::errors::Failure;
+
+/// What a command that did its work says to scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All is well.
+    Fine,
+    /// Something was found that a person should look at.
+    Findings,
+}
+
+impl Outcome {
+    /// Findings, if there are any.
+    pub(crate) fn findings(any: bool) -> Self {
+        if any { Self::Findings } else { Self::Fine }
+    }
+}
+
+/// Runs a command.
+pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome, Failure> {
+    match command {
+        Command::Inspect(args) => inspect::run(args, settings).await,
+        Command::Plan(args) => plan::run(args, settings).await,
+        Command::Apply(args) => apply::run(args, settings).await,
+        Command::Complete(args) => complete::run(args, settings).await,
+        Command::Rollback(args) => rollback::run(args, settings).await,
+        Command::Status(args) => status::run(args, settings).await,
+        Command::Registry(args) => registry::run(args, settings),
+        Command::Completions(args) => completions::run(args, settings),
+        Command::Man(args) => man::run(args, settings),
+    }
+}

@@ -1,0 +1,108 @@
+//! `tenantry plan`: makes the blueprint and writes it down for review.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use tenantry_blueprint::file::{Blueprint, Phase};
+use tenantry_blueprint::{plan, survey};
+use tenantry_engine::survey as data;
+
+use super::Outcome;
+use super::apply::BLUEPRINT_FILE;
+use super::reading::{Reading, accept, listed};
+use super::running::summary;
+use crate::config::Settings;
+use crate::errors::Failure;
+use crate::output::files;
+
+const AFTER: &str = "\
+Writes into DIR, all files or none:
+  blueprint.json   every step, forward and backward, with the fingerprint of the schema it was made for
+  up.sql           what apply and complete will run, for review
+  down.sql         what rollback will run, for review
+  report.html      the table map and the steps, for people
+
+Before that it looks at the data for rows that already cross tenants: counts only, read-only, bounded in time.
+What nobody could be sure of blocks the blueprint until tenantry.toml says.
+
+Examples:
+  tenantry plan --out isolation
+  tenantry plan --out isolation --create-root        a single-tenant database: adds the tenant table
+  tenantry plan --out isolation --no-survey          on a copy without data
+
+Exit codes: 0 ready to apply, 1 blocked by findings, 2 could not make it.";
+
+/// Make the blueprint: every step forward and backward, with locks and time
+#[derive(clap::Args)]
+#[command(after_help = AFTER)]
+pub(crate) struct Args {
+    /// The folder to write into; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Add a tenant table, with a default tenant that owns every existing row
+    #[arg(long)]
+    create_root: bool,
+    /// Do not look at the data
+    #[arg(long)]
+    no_survey: bool,
+}
+
+/// Reads, plans, looks at the data, writes.
+pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failure> {
+    let output = settings.output;
+    output.only_human_or_json("plan")?;
+    let registry = settings.decisions();
+    let reading = Reading::of(&settings, registry).await?;
+    reading.refuse_old_server(&settings)?;
+    let options = plan::Options { create_root: args.create_root };
+    let mut blueprint = plan::plan(&reading.catalog, &reading.classification, registry, &options);
+    if !args.no_survey {
+        let progress = output.progress(0);
+        progress.now("looking for rows that cross tenants");
+        let probes = survey::probes(&reading.catalog, &reading.classification, registry);
+        let mut found = data::run(&reading.client, &probes).await?;
+        progress.finish();
+        accept(&mut found, registry);
+        blueprint.findings.append(&mut found);
+    }
+    let written =
+        [(BLUEPRINT_FILE, blueprint.to_json()), ("up.sql", blueprint.up_sql()), ("down.sql", blueprint.down_sql())];
+    files::write_folder(&args.out, &written)?;
+    let blocked = blueprint.blocking().count();
+    if output.is_human() {
+        output.text(&human(&blueprint, &args))?;
+    } else {
+        let steps = |phase: Phase| blueprint.steps.iter().filter(|s| s.phase == phase).count();
+        output.json(&json!({
+            "format": 1, "database": blueprint.database, "fingerprint": blueprint.fingerprint, "out": args.out,
+            "files": written.iter().map(|(name, _)| name).collect::<Vec<_>>(), "blocked": blocked > 0,
+            "tables_protected": blueprint.tables.len(),
+            "steps": { "apply": steps(Phase::Apply), "complete": steps(Phase::Complete) },
+            "seconds": blueprint.steps.iter().map(|s| s.estimate.seconds).sum::<f64>(),
+            "findings": blueprint.findings,
+        }))?;
+    }
+    Ok(Outcome::findings(blocked > 0))
+}
+
+fn human(blueprint: &Blueprint, args: &Args) -> String {
+    let of = |phase: Phase| summary(blueprint.steps.iter().filter(move |s| s.phase == phase));
+    let out = args.out.display();
+    let mut text = format!(
+        "blueprint for database {}: {} tables and partitions under a tenant policy\napply:\n  {}\ncomplete:\n  {}\n",
+        blueprint.database,
+        blueprint.tables.len(),
+        of(Phase::Apply),
+        of(Phase::Complete)
+    );
+    let open: Vec<_> = blueprint.findings.iter().filter(|f| f.accepted.is_none()).collect();
+    let blocked = blueprint.blocking().count();
+    if !open.is_empty() {
+        text.push_str(&format!("\nfindings: {}, of which {blocked} block\n{}", open.len(), listed(open)));
+    }
+    text.push_str(&match blocked {
+        0 => format!("\nwritten to {out}; review up.sql and report.html\nnext: `tenantry apply {out}`\n"),
+        _ => format!("\nwritten to {out}, but blocked: settle the findings in tenantry.toml and plan again\n"),
+    });
+    text
+}

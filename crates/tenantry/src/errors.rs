@@ -1,0 +1,180 @@
+//! What a command prints when it could not do its work, and the exit code that follows from the class.
+
+use std::error::Error;
+use std::fmt;
+use std::io::Write;
+
+use serde_json::json;
+use tenantry_model::Class;
+
+use crate::commands::Outcome;
+use crate::output::Format;
+
+/// Exit code of a command: 0 fine, 1 findings, 2 wrong usage or the tool could not do its work.
+///
+/// The one function that turns a class into an exit code; scripts tell the classes apart by the printed code.
+pub(crate) fn exit_code(result: &Result<Outcome, Class>) -> u8 {
+    match result {
+        Ok(Outcome::Fine) => 0,
+        Ok(Outcome::Findings) => 1,
+        Err(
+            Class::Caller
+            | Class::Denied
+            | Class::Missing
+            | Class::Conflict
+            | Class::Quota
+            | Class::Unavailable
+            | Class::Bug,
+        ) => 2,
+    }
+}
+
+/// Why a command could not do its work: what, why, what to do about it, and the page that says more.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The class.
+    pub(crate) class: Class,
+    /// Name of the page in `docs/errors`, and the code that scripts look at.
+    pub(crate) code: Option<&'static str>,
+    what: String,
+    why: Vec<String>,
+    remedy: Option<String>,
+}
+
+impl Failure {
+    /// A failure of this class: `what` names the operation and its subject.
+    pub(crate) fn new(class: Class, what: impl Into<String>) -> Self {
+        Self { class, code: None, what: what.into(), why: Vec::new(), remedy: None }
+    }
+
+    /// Something the caller gave does not fit.
+    pub(crate) fn caller(what: impl Into<String>) -> Self {
+        Self::new(Class::Caller, what)
+    }
+
+    /// tenantry itself is wrong.
+    pub(crate) fn bug(what: impl Into<String>) -> Self {
+        Self::new(Class::Bug, what).remedy("this is a fault of tenantry: please report it with this message")
+    }
+
+    /// Adds a cause and everything behind it.
+    pub(crate) fn because(mut self, cause: impl Error) -> Self {
+        let mut next: Option<&dyn Error> = Some(&cause);
+        while let Some(error) = next {
+            let text = error.to_string();
+            // many errors repeat their cause; nobody needs to read it twice
+            if !self.what.contains(&text) && !self.why.iter().any(|w| w.contains(&text)) {
+                self.why.push(text);
+            }
+            next = error.source();
+        }
+        self
+    }
+
+    /// Says what to do.
+    pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Names the page in `docs/errors`.
+    pub(crate) fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// Prints it for people on standard error, and as the one document on standard output where JSON was asked for.
+    pub(crate) fn print(&self, format: Format) {
+        // nobody is left to tell when even these cannot be written
+        let _ = writeln!(std::io::stderr(), "{self}");
+        if format == Format::Json {
+            let document = json!({ "format": 1, "error": {
+                "class": self.class, "code": self.code, "what": self.what, "why": self.why, "remedy": self.remedy,
+                "page": self.page() } });
+            let _ = writeln!(std::io::stdout(), "{document:#}");
+        }
+    }
+
+    fn page(&self) -> Option<String> {
+        self.code.map(|code| format!("docs/errors/{code}.md"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what)?;
+        for why in &self.why {
+            write!(f, "\n  because: {}", why.replace('\n', "\n    "))?;
+        }
+        if let Some(remedy) = &self.remedy {
+            write!(f, "\n  do: {}", remedy.replace('\n', "\n    "))?;
+        }
+        if let Some(page) = self.page() {
+            write!(f, "\n  see: {page}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An error of one of the crates, with its own class and a message that already says what to do.
+macro_rules! classed {
+    ($($error:ty),* $(,)?) => { $(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                let mut failure = Failure::new(error.class(), error.to_string());
+                if let Some(source) = error.source() {
+                    failure = failure.because(source);
+                }
+                failure
+            }
+        }
+    )* };
+}
+
+classed!(
+    tenantry_pg::TargetError,
+    tenantry_blueprint::registry::ParseError,
+    tenantry_engine::apply::Error,
+    tenantry_engine::inspect::Error,
+    tenantry_engine::survey::SurveyError
+);
+
+impl From<tenantry_pg::ConnectError> for Failure {
+    fn from(error: tenantry_pg::ConnectError) -> Self {
+        use tenantry_pg::ConnectError as E;
+        let code = match &error {
+            E::Unreachable { .. } => "server-unreachable",
+            E::Password { .. } | E::PasswordMissing { .. } | E::Refused { .. } => "login-refused",
+            E::DatabaseMissing { .. } => "database-missing",
+            E::TlsRefused { .. } | E::Tls { .. } | E::NoTrustedAuthority { .. } => "tls",
+            E::CertificateFile { .. } | E::TlsSetup { .. } => "tls",
+            E::TooManyConnections { .. } | E::NotReady { .. } => "server-busy",
+            E::Session { .. } | E::Other { .. } => "connection",
+        };
+        let failure = Failure::new(error.class(), error.to_string()).code(code);
+        match error.source() {
+            Some(source) => failure.because(source),
+            None => failure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_never_said_twice() {
+        let inner = std::io::Error::other("disk full");
+        let failure = Failure::caller("cannot write x: disk full").because(inner).remedy("make room").code("disk-full");
+        let text = failure.to_string();
+        assert_eq!(text, "error: cannot write x: disk full\n  do: make room\n  see: docs/errors/disk-full.md");
+    }
+
+    #[test]
+    fn findings_and_failures_have_different_codes() {
+        assert_eq!(exit_code(&Ok(Outcome::Fine)), 0);
+        assert_eq!(exit_code(&Ok(Outcome::Findings)), 1);
+        assert_eq!(exit_code(&Err(Class::Conflict)), 2);
+    }
+}

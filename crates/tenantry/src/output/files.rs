@@ -1,0 +1,92 @@
+//! Files that are either there in full or not at all.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use tenantry_model::Class;
+
+use crate::errors::Failure;
+
+/// Who may read a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Whoever the folder lets in.
+    Everybody,
+    /// Its owner.
+    Owner,
+}
+
+/// Writes one file: into a neighbour first, then renamed over it.
+pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> Result<(), Failure> {
+    let failed = |e: io::Error| {
+        Failure::new(Class::Unavailable, format!("cannot write {}", path.display()))
+            .because(e)
+            .code("file-unwritable")
+            .remedy("check that the folder exists, that you may write there and that the disk is not full")
+    };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let fresh = path.with_file_name(name);
+    let mode = if readers == Readers::Owner { 0o600 } else { 0o644 };
+    let result = (|| {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)
+    })();
+    result.map_err(|e| {
+        // the half-written neighbour is no use to anybody
+        let _ = fs::remove_file(&fresh);
+        failed(e)
+    })
+}
+
+/// Writes several files into a folder, all or none: nothing is renamed before everything is written.
+pub(crate) fn write_folder(folder: &Path, files: &[(&str, String)]) -> Result<(), Failure> {
+    let failed = |path: &Path, e: io::Error| {
+        Failure::new(Class::Unavailable, format!("cannot write {}", path.display()))
+            .because(e)
+            .code("file-unwritable")
+            .remedy("check that you may write there and that the disk is not full")
+    };
+    fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
+    let fresh = |name: &str| folder.join(format!(".{name}.{}.new", std::process::id()));
+    let written = files.iter().try_for_each(|(name, text)| {
+        let path = fresh(name);
+        let mut file = fs::File::create(&path).map_err(|e| failed(&path, e))?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| failed(&path, e))
+    });
+    let renamed = written.and_then(|()| {
+        files.iter().try_for_each(|(name, _)| {
+            let path = folder.join(name);
+            fs::rename(fresh(name), &path).map_err(|e| failed(&path, e))
+        })
+    });
+    if renamed.is_err() {
+        for (name, _) in files {
+            // those that were renamed are gone from here already
+            let _ = fs::remove_file(fresh(name));
+        }
+    }
+    renamed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_nothing_and_keeps_the_old() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("a"), "old", Readers::Owner).unwrap();
+        // a folder stands where the second file should go, so its rename fails
+        fs::create_dir(folder.path().join("b")).unwrap();
+        fs::write(folder.path().join("b/x"), "").unwrap();
+        let files = [("b", "new".to_owned()), ("a", "new".to_owned())];
+        assert!(write_folder(folder.path(), &files).is_err());
+        assert_eq!(fs::read_to_string(folder.path().join("a")).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}

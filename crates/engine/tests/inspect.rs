@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tenantry_blueprint::catalog::{Action, Catalog, Table, TableKind};
 use tenantry_engine::inspect;
-use tenantry_model::QualifiedName;
+use tenantry_model::{Class, QualifiedName};
 use tenantry_testkit::{Database, available, corpus, postgres};
 
 const NASTY: &str = include_str!("fixtures/nasty.sql");
@@ -238,14 +238,19 @@ async fn the_callers_search_path_changes_nothing_and_is_kept() {
 }
 
 #[tokio::test]
-async fn a_locked_table_does_not_hold_the_reader_up() {
+async fn a_reader_gives_up_behind_a_lock_and_says_who_holds_it() {
     let db = postgres(15).database("locked").await;
-    db.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); ANALYZE t").await;
-    let blocker = db.connect_plain().await;
+    db.execute("CREATE TABLE t (id int PRIMARY KEY)").await;
+    let (blocker, reader) = (db.connect_plain().await, db.connect_plain().await);
     blocker.batch_execute("BEGIN; LOCK TABLE t").await.unwrap();
-    let catalog = tokio::time::timeout(std::time::Duration::from_secs(30), read(&db)).await.expect("the reader waited");
-    assert_eq!(table(&catalog, "public.t").size.pages, 1);
-    assert!(table(&catalog, "public.t").size.bytes > 0);
+    let pid: i32 = blocker.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    let error = inspect::read(&reader).await.unwrap_err();
+    assert_eq!(error.class(), Class::Conflict);
+    assert!(error.to_string().contains(&format!("process {pid} holds a lock on public.t")), "{error}");
+    blocker.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(inspect::read(&reader).await.unwrap(), read(&db).await);
+    let wait: String = reader.query_one("SHOW lock_timeout", &[]).await.unwrap().get(0);
+    assert_eq!(wait, "0");
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@
 //! application is read. What the reader may not see (statistics of other people's tables, say) is left empty. Left
 //! out are extensions' own objects, schema `tenantry` and the server's own schemas.
 //!
-//! Definitions are read under `search_path = pg_catalog`, so that every name in them carries its schema.
+//! Definitions are read under `search_path = pg_catalog`, so that every name in them carries its schema. The server
+//! takes the weakest lock on a table to print a definition, and would wait for ever behind an ALTER TABLE that hangs:
+//! after a few seconds the reader gives up and says who is in the way.
 
 mod columns;
 mod constraints;
@@ -15,17 +17,21 @@ mod relations;
 mod roles;
 mod row;
 mod rules;
+pub mod server;
 mod sizes;
 mod views;
 
 use std::collections::HashMap;
 
 use tenantry_blueprint::catalog::{Catalog, Table};
-use tenantry_model::{Class, NameError};
-use tenantry_pg::{Client, class_of, in_plain_words, tokio_postgres};
+use tenantry_model::{Class, NameError, literal};
+use tenantry_pg::{Client, class_of, in_plain_words, is_lock_timeout, tokio_postgres};
 
 /// How often to begin again when objects vanish while they are being read.
 const ATTEMPTS_MAX: u32 = 3;
+
+/// Longest wait for one table's lock, unless the caller's session has a limit of its own.
+const LOCK_WAIT_MAX: &str = "3s";
 
 /// Why the structure could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +41,18 @@ pub enum Error {
     Query {
         /// The subject.
         what: &'static str,
+        /// What the server said.
+        source: tokio_postgres::Error,
+    },
+    /// Somebody holds a table for himself.
+    #[error(
+        "cannot read the {what} of the database: {holders}; wait until that work is done, or end it, and try again"
+    )]
+    Locked {
+        /// The subject.
+        what: &'static str,
+        /// Tables and the server processes that hold them.
+        holders: String,
         /// What the server said.
         source: tokio_postgres::Error,
     },
@@ -53,6 +71,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Query { source, .. } => class_of(source),
+            Self::Locked { .. } => Class::Conflict,
             Self::Name { .. } => Class::Bug,
         }
     }
@@ -66,22 +85,47 @@ impl Error {
     }
 }
 
-/// Reads the structure of the database the client is connected to.
+/// Settings that reading needs, as the session has them.
+const SETTINGS: &str = "
+SELECT pg_catalog.current_setting('search_path') AS path, pg_catalog.current_setting('lock_timeout') AS lock_wait";
+
+/// Reads the structure of the database the client is connected to. The session's settings are as before afterwards.
 pub async fn read(client: &Client) -> Result<Catalog, Error> {
-    let path = row::query(client, "settings", "SELECT pg_catalog.current_setting('search_path') AS path", None).await?;
-    let path = path.first().map(|r| r.text("path")).transpose()?.unwrap_or_default();
-    if path == "pg_catalog" {
-        return read_patiently(client).await;
-    }
-    set_search_path(client, "pg_catalog").await?;
+    let rows = row::query(client, "settings", SETTINGS, None).await?;
+    let Some(before) = rows.first() else { return Ok(Catalog::default()) };
+    let (path, lock_wait) = (before.text("path")?, before.text("lock_wait")?);
+    let own_wait = if lock_wait == "0" { LOCK_WAIT_MAX } else { &lock_wait };
+    set(client, "pg_catalog", own_wait).await?;
     let result = read_patiently(client).await;
-    set_search_path(client, &path).await?;
-    result
+    let restored = set(client, &path, &lock_wait).await;
+    match result {
+        Err(Error::Query { what, source }) if is_lock_timeout(&source) => {
+            Err(Error::Locked { what, holders: holders(client).await?, source })
+        }
+        result => result.and_then(|catalog| restored.map(|()| catalog)),
+    }
 }
 
-async fn set_search_path(client: &Client, path: &str) -> Result<(), Error> {
-    let sql = format!("SELECT pg_catalog.set_config('search_path', {}, false)", tenantry_model::literal(path));
+async fn set(client: &Client, search_path: &str, lock_timeout: &str) -> Result<(), Error> {
+    let (path, wait) = (literal(search_path), literal(lock_timeout));
+    let sql = format!(
+        "SELECT pg_catalog.set_config('search_path', {path}, false), pg_catalog.set_config('lock_timeout', {wait}, false)"
+    );
     client.batch_execute(&sql).await.map_err(|source| Error::Query { what: "settings", source })
+}
+
+/// Who holds which table of this database so that it cannot even be read.
+async fn holders(client: &Client) -> Result<String, Error> {
+    let sql = "
+SELECT pg_catalog.string_agg(pg_catalog.format('process %s holds a lock on %s.%s', l.pid, n.nspname, c.relname), ', ') AS holders
+FROM pg_catalog.pg_locks l
+JOIN pg_catalog.pg_class c ON c.oid = l.relation
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
+  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
+    let rows = row::query(client, "locks", sql, None).await?;
+    let holders = rows.first().map(|r| r.get::<Option<String>>("holders")).transpose()?.flatten();
+    Ok(holders.unwrap_or_else(|| "a table was locked by another session".into()))
 }
 
 async fn read_patiently(client: &Client) -> Result<Catalog, Error> {

@@ -1,42 +1,24 @@
-//! How big tables and indexes are.
-//!
-//! The server opens a relation to measure it and would wait behind somebody's ACCESS EXCLUSIVE lock. Inspecting must
-//! not hang: after a moment the statistics' page counts, which need no lock, must do.
+//! How big tables and indexes are on disk.
 
 use std::collections::HashMap;
 
 use tenantry_blueprint::catalog::Table;
-use tenantry_pg::{Client, is_lock_timeout};
+use tenantry_pg::Client;
 
 use super::Error;
 use super::row::{Read, query};
 
-/// The lock wait is set for this one statement, before the first relation is opened.
-const MEASURED: &str = "
-SELECT c.oid AS id, c.relkind <> 'i' AS is_table,
+const SQL: &str = "
+SELECT c.oid AS id,
        CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) ELSE pg_table_size(c.oid) END AS bytes,
        CASE WHEN c.relkind = 'i' THEN 0 ELSE pg_indexes_size(c.oid) END AS index_bytes,
        pg_relation_size(c.oid) / current_setting('block_size')::int8 AS pages
-FROM (SELECT set_config('lock_timeout', '200ms', true) AS wait OFFSET 0) s, pg_class c
-WHERE s.wait IS NOT NULL AND (c.oid = ANY ($1) OR c.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = ANY ($1)))
-  AND c.relkind IN ('r', 'i', 'f')";
-
-const ESTIMATED: &str = "
-SELECT c.oid AS id, c.relkind <> 'i' AS is_table, c.relpages * current_setting('block_size')::int8 AS bytes,
-       coalesce((SELECT sum(x.relpages) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid), 0)::int8
-         * current_setting('block_size')::int8 AS index_bytes,
-       c.relpages::int8 AS pages
 FROM pg_class c
 WHERE (c.oid = ANY ($1) OR c.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = ANY ($1)))
   AND c.relkind IN ('r', 'i', 'f')";
 
 pub(super) async fn read(client: &Client, ids: &[u32]) -> Result<Vec<Read>, Error> {
-    match query(client, "sizes", MEASURED, Some(ids)).await {
-        Err(Error::Query { source, .. }) if is_lock_timeout(&source) => {
-            query(client, "sizes", ESTIMATED, Some(ids)).await
-        }
-        other => other,
-    }
+    query(client, "sizes", SQL, Some(ids)).await
 }
 
 /// Puts the sizes into their tables, and gives those of indexes by id.

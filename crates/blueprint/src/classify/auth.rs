@@ -179,7 +179,9 @@ pub(super) fn is_login_table(facts: &Facts<'_>, t: usize) -> bool {
     }
     let reset = facts.has_word(t, &["password", "verification", "passwordless"])
         && facts.has_word(t, &["reset", "request", "token", "code", "recovery"]);
-    named || reset || account_of_a_provider || session || library_schema
+    let machinery = facts
+        .has_word(t, &["auth", "oauth", "oauth2", "jwt", "jwk", "totp", "otp", "passkey", "webauthn", "mfa", "2fa"]);
+    named || reset || machinery || account_of_a_provider || session || library_schema
 }
 
 /// The table refers to a person who owns the row.

@@ -306,7 +306,7 @@ fn is_migration(name: &str) -> bool {
     let stems = words::stems(name);
     let last = stems.last().map(String::as_str).unwrap_or_default();
     let lock = stems.len() > 1 && matches!(last, "lock" | "locks") && stems[stems.len() - 2] == "migration";
-    last == "migration"
+    last.ends_with("migration")
         || lock
         || name.ends_with("schema_history")
         || name.ends_with("migration_history")

@@ -125,10 +125,17 @@ fn without_common_prefix(names: &[Vec<String>]) -> Vec<Vec<String>> {
         .collect();
     names
         .iter()
+        .map(|n| match n.split_last() {
+            // `tag_entity` and `TagModel` are the tag
+            Some((last, rest)) if !rest.is_empty() && matches!(last.as_str(), "entity" | "model" | "tbl" | "table") => {
+                rest
+            }
+            _ => n.as_slice(),
+        })
         .map(|n| match (n.split_first(), &common) {
             (Some((first, rest)), Some(c)) if first == c && !rest.is_empty() => rest.to_vec(),
             (Some((first, rest)), _) if generic.contains(&first.as_str()) && !rest.is_empty() => rest.to_vec(),
-            _ => n.clone(),
+            _ => n.to_vec(),
         })
         .collect()
 }

@@ -82,6 +82,12 @@ pub(super) fn find(
                 if declared || column.generated || kind_beside(tables[t], &column.name).is_some() {
                     continue;
                 }
+                let own = tables[t].primary_key.as_ref().is_some_and(|k| k.columns == [column.name.clone()])
+                    && words::reference_stems(column.name.as_str())
+                        .is_some_and(|s| s == names[t] || s == full_names[t]);
+                if own {
+                    continue;
+                }
                 if let Some(target) = directory.resolve(t, column) {
                     found.push(Reference {
                         columns: vec![column.name.clone()],
@@ -144,7 +150,10 @@ fn is_vague(word: &str) -> bool {
 /// For the `owner_id` of a polymorphic pair: its `owner_type`.
 pub(super) fn kind_beside<'t>(table: &'t Table, column: &Ident) -> Option<&'t Ident> {
     let mut stems = words::stems(column.as_str());
-    if !matches!(stems.pop().as_deref(), Some("id" | "uuid" | "key" | "pk")) || stems.is_empty() {
+    if !matches!(stems.pop().as_deref(), Some("id" | "uuid" | "key" | "pk"))
+        || stems.is_empty()
+        || stems.iter().any(|w| words::is_foreign_service(w))
+    {
         return None;
     }
     let kind = table.columns.iter().find(|c| {

@@ -20,6 +20,9 @@ const WHOLE: &[&str] = &[
     "node",
     "cluster",
     "plugin",
+    "setup",
+    "waitlist",
+    "healthcheck",
     "remotecluster",
 ];
 const SETTINGS: &[&str] = &[

@@ -11,6 +11,7 @@ mod orphan;
 mod parent;
 mod person_owned;
 mod polymorphic;
+mod queue;
 mod reference_data;
 mod reverse;
 mod root_table;
@@ -94,7 +95,8 @@ pub(super) const PATH: &[Rule] = rules![parent];
 /// Turn a scoped table into a membership.
 pub(super) const REFINE: &[Rule] = rules![member];
 /// What has no certain reference towards a tenant; what is found may settle children in turn.
-pub(super) const REST: &[Rule] = rules![parent, installation, reverse, polymorphic, person_owned, reference_data];
+pub(super) const REST: &[Rule] =
+    rules![parent, installation, reverse, polymorphic, queue, person_owned, reference_data];
 /// What nothing is known of.
 pub(super) const LAST: &[Rule] = rules![parent, orphan];
 /// All tables of a database without tenancy.

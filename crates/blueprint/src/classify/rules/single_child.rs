@@ -5,7 +5,8 @@ use crate::classify::Class;
 use crate::classify::references::{Reference, Role};
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
-    if case.facts.people[case.table] {
+    let extends_a_person = case.references().iter().any(|r| case.facts.people[r.target] && r.target != case.table);
+    if case.facts.people[case.table] && !extends_a_person {
         return None;
     }
     let mut parents: Vec<&Reference> = case
@@ -36,10 +37,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
     Some(e)
 }
 
-/// Written by a person without being the person's: it has a name of its own and others refer to it.
+/// Written by a person without being the person's: others refer to it.
 fn authored(case: &Case<'_>, r: &Reference) -> bool {
     case.facts.people[r.target]
-        && case.facts.has_column(case.table, &["name", "title", "subject", "slug"])
         && !case.facts.incoming[case.table].is_empty()
         && !case.facts.has_word(case.table, &["user"])
 }

@@ -14,6 +14,12 @@ async fn read(db: &Database) -> Catalog {
     inspect::read(&db.connect().await).await.unwrap()
 }
 
+/// A catalog without what belongs to the whole server, which other tests change meanwhile, and its fingerprint.
+fn of_database(catalog: Catalog) -> (Catalog, String) {
+    let fingerprint = catalog.fingerprint();
+    (Catalog { roles: vec![], stored_settings: vec![], parameter_acls: vec![], ..catalog }, fingerprint)
+}
+
 fn table<'a>(catalog: &'a Catalog, name: &str) -> &'a Table {
     let name: QualifiedName = name.parse().unwrap();
     catalog.table(&name).unwrap_or_else(|| panic!("{name} was not read"))
@@ -51,8 +57,7 @@ async fn a_nasty_schema_is_read_whole() {
             temporal_keys(&db).await;
         }
         assert_eq!(catalog.server_version_num / 10_000, major);
-        assert_eq!(read(&db).await, catalog, "two reads of PostgreSQL {major} differ");
-        assert_eq!(read(&db).await.fingerprint(), catalog.fingerprint());
+        assert_eq!(of_database(read(&db).await), of_database(catalog), "two reads of PostgreSQL {major} differ");
     }
 }
 
@@ -232,7 +237,7 @@ async fn the_callers_search_path_changes_nothing_and_is_kept() {
     db.execute("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a int REFERENCES a)").await;
     let plain = db.connect_plain().await;
     plain.batch_execute("SET search_path = public, \"we''ird\"").await.unwrap();
-    assert_eq!(inspect::read(&plain).await.unwrap(), read(&db).await);
+    assert_eq!(of_database(inspect::read(&plain).await.unwrap()), of_database(read(&db).await));
     let path: String = plain.query_one("SHOW search_path", &[]).await.unwrap().get(0);
     assert_eq!(path, "public, \"we''ird\"");
 }
@@ -248,7 +253,7 @@ async fn a_reader_gives_up_behind_a_lock_and_says_who_holds_it() {
     assert_eq!(error.class(), Class::Conflict);
     assert!(error.to_string().contains(&format!("process {pid} holds a lock on public.t")), "{error}");
     blocker.batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(inspect::read(&reader).await.unwrap(), read(&db).await);
+    assert_eq!(of_database(inspect::read(&reader).await.unwrap()), of_database(read(&db).await));
     let wait: String = reader.query_one("SHOW lock_timeout", &[]).await.unwrap().get(0);
     assert_eq!(wait, "0");
 }

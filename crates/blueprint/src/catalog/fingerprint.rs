@@ -8,13 +8,15 @@ impl Catalog {
     /// SHA-256, in hexadecimal, over everything that decides what a blueprint does.
     ///
     /// Left out: sizes, statistics, object ids and the server's minor version, which change without the
-    /// schema changing, and other databases' roles.
+    /// schema changing, and what belongs to the whole server: roles, their settings, rights on parameters.
     pub fn fingerprint(&self) -> String {
         let mut c = self.clone();
         c.server_version.clear();
         c.server_version_num /= 10_000;
         c.large_objects = 0;
         c.roles.clear();
+        c.stored_settings.clear();
+        c.parameter_acls.clear();
         for t in &mut c.tables {
             t.oid = 0;
             t.size = Default::default();

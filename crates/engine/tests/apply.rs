@@ -1,5 +1,7 @@
 //! Apply, complete, roll back and status on a real server, with a blueprint made by hand.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use support::{Log, blueprint, options};

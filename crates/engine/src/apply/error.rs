@@ -124,7 +124,7 @@ pub enum Error {
     #[error("another tenantry is at work on this database: {holder}; wait for it to end, or end that session")]
     Busy {
         /// Who.
-        holder: Session,
+        holder: Box<Session>,
     },
     /// The journal cannot be read.
     #[error(transparent)]

@@ -31,7 +31,7 @@ pub(super) async fn take(client: &impl GenericClient) -> Result<(), Error> {
         if begun.elapsed() >= PATIENCE
             && let Some(holder) = holder(client).await?
         {
-            return Err(Error::Busy { holder });
+            return Err(Error::Busy { holder: Box::new(holder) });
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -1,0 +1,49 @@
+//! Every hazard, check and error code has its page, and every page is about one that exists.
+
+use std::collections::BTreeSet;
+
+use super::Tree;
+use super::registered::entries;
+
+pub(super) fn check(tree: &Tree) -> Vec<String> {
+    let hazards = entries(tree, "crates/blueprint/src/hazards/").filter(|n| *n != "tools").map(|n| n.replace('_', "-"));
+    let checks = entries(tree, "crates/engine/src/verify/attacks/").filter_map(attack_id);
+    let mut found = compare(tree, "docs/hazards/", hazards.collect());
+    found.extend(compare(tree, "docs/checks/", checks.collect()));
+    found.extend(compare(tree, "docs/errors/", error_codes(tree)));
+    found
+}
+
+/// `p08_write_for_other_tenant` is `P-08`; files that do not begin like this are shared tools.
+fn attack_id(name: &str) -> Option<String> {
+    let (id, _) = name.split_once('_')?;
+    let (letter, number) = id.split_at_checked(1)?;
+    number.parse::<u32>().ok()?;
+    Some(format!("{}-{number}", letter.to_uppercase()))
+}
+
+/// Codes that errors of the command line carry: every `.code("…")` and `code: "…"` of the binary.
+fn error_codes(tree: &Tree) -> BTreeSet<String> {
+    let is_code = |s: &str| s.contains('-') || s == "tls" || s == "connection";
+    let mut codes = BTreeSet::new();
+    for (_, text) in tree.under("crates/tenantry/src/", ".rs") {
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (before, marker) in [("code(\"", '"'), ("=> \"", '"')] {
+            for part in text.split(before).skip(1) {
+                let code = part.split(marker).next().unwrap_or_default();
+                if is_code(code) && code.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
+                    codes.insert(code.to_owned());
+                }
+            }
+        }
+    }
+    codes
+}
+
+fn compare(tree: &Tree, folder: &str, wanted: BTreeSet<String>) -> Vec<String> {
+    let page = |(path, _): (&str, &str)| path[folder.len()..path.len() - 3].to_owned();
+    let pages: BTreeSet<String> = tree.under(folder, ".md").map(page).filter(|p| p != "README").collect();
+    let missing = wanted.difference(&pages).map(|w| format!("{folder}{w}.md is missing"));
+    let about_nothing = pages.difference(&wanted).map(|p| format!("{folder}{p}.md is about nothing that exists"));
+    missing.chain(about_nothing).collect()
+}

@@ -10,12 +10,14 @@ DECLARE
 BEGIN
   session := currval('tenantry.session_no');
   last := currval('tenantry.m_ctr');
-  IF token ~ '^t1\.[0-9]{1,4}\.[0-9]{1,12}\.[0-9]{1,18}\.[0-9]{1,16}\.{tenant_shape}\.{scope_shape}\.[0-9a-f]{64}$' THEN
+  IF token ~ '^t1\.[0-9]{1,4}\.[0-9]+\.[0-9]+\.[0-9]+\.[^.]+\.[^.]*\.[0-9a-f]+$' THEN
     f := string_to_array(token, '.');
     SELECT k.ipad, k.opad INTO i, o FROM tenantry.signing_key AS k
      WHERE k.kid = f[2]::smallint AND k.not_after > clock_timestamp();
     -- both sides are hashed once more, so that the time of the comparison tells nothing of the right signature
-    IF sha256(sha256(o || sha256(i || convert_to(left(token, -65), 'UTF8')))) = sha256(decode(f[8], 'hex')) THEN
+    IF sha256(convert_to(encode(sha256(o || sha256(i || convert_to(left(token, -1 - length(f[8])), 'UTF8'))), 'hex'), 'UTF8'))
+       = sha256(convert_to(f[8], 'UTF8'))
+       AND {tenant_fits} AND {scope_fits} THEN
       IF f[5]::bigint <> session THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'tenantry: tenant context of another session',
           HINT = 'Sign with the number that tenantry.bind_session() returned last on this connection.';

@@ -160,8 +160,12 @@ fn functions(tenant: &Cells, scope: Option<&Cells>) -> Vec<Function> {
     let mut make = |signature: &str, body: String, audience| {
         made.push(Function { signature: format!("tenantry.{signature}"), body, audience });
     };
-    let scope_shape = scope.map_or_else(String::new, |s| format!("(?:{})?", s.shape()));
-    let token = |template: &str| fill(template, &[("tenant_shape", tenant.shape()), ("scope_shape", &scope_shape)]);
+    let fits = |template: &str, first: usize| {
+        let (tenant_field, scope_field) = (format!("f[{first}]"), format!("f[{}]", first + 1));
+        let no_scope = || format!("{scope_field} OPERATOR(pg_catalog.=) ''");
+        let scope_fits = scope.map_or_else(no_scope, |s| s.fits(&scope_field));
+        fill(template, &[("tenant_fits", &tenant.fits(&tenant_field)), ("scope_fits", &scope_fits)])
+    };
 
     for body in statements(include_str!("convert.sql")) {
         let name =
@@ -170,7 +174,7 @@ fn functions(tenant: &Cells, scope: Option<&Cells>) -> Vec<Function> {
         make(&signature, body, Audience::Keeper);
     }
     let stateless = fill(
-        &token(include_str!("stateless.sql")),
+        &fits(include_str!("stateless.sql"), 5),
         &[
             ("tenant_text", &tenant.token_text("f[5]")),
             ("scope_text", &scope.map_or_else(|| "NULL".to_owned(), |s| s.token_text("f[6]"))),
@@ -185,7 +189,7 @@ fn functions(tenant: &Cells, scope: Option<&Cells>) -> Vec<Function> {
         make("enter(smallint, bigint, bigint, bigint, bigint, bytea)", body, Audience::Callers);
     }
     let set = [tenant.set_from_token("f[6]"), scope.map_or_else(String::new, |s| s.set_from_token("f[7]"))];
-    let body = fill(&token(include_str!("enter_token.sql")), &[("set_token", &cells::set_all(&set, "f[4]::bigint"))]);
+    let body = fill(&fits(include_str!("enter_token.sql"), 6), &[("set_token", &cells::set_all(&set, "f[4]::bigint"))]);
     make("enter(text)", body, Audience::Callers);
     make("leave()", clean(include_str!("leave.sql")), Audience::Callers);
 
@@ -281,7 +285,8 @@ mod tests {
                     code[..at].chars().rev().take_while(|c| c.is_ascii_alphanumeric() || "_.".contains(*c)).collect();
                 let word: String = word.chars().rev().collect();
                 let keyword =
-                    ["", "OPERATOR", "extract", "WHEN", "IF", "THEN", "pg_catalog.numeric"].contains(&word.as_str());
+                    ["", "OR", "AND", "OPERATOR", "extract", "CASE", "WHEN", "IF", "THEN", "pg_catalog.numeric"]
+                        .contains(&word.as_str());
                 assert!(
                     keyword || word.starts_with("pg_catalog.") || word.starts_with("tenantry."),
                     "{word} in {}",

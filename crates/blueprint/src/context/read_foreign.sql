@@ -2,20 +2,20 @@
 CREATE FUNCTION tenantry.{name}() RETURNS pg_catalog.{type}
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED AS $tenantry$
 DECLARE
-  context CONSTANT pg_catalog.text := pg_catalog.current_setting('tenantry.context', true);
+  token pg_catalog.text;
   key pg_catalog.text;
   value pg_catalog.{type};
 BEGIN
-  IF context OPERATOR(pg_catalog.=) 'entered' THEN
-    IF pg_catalog.currval('tenantry.m_xact') OPERATOR(pg_catalog.=) (extract(epoch FROM pg_catalog.now()) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 THEN
-      key := {memory_text};
+  IF (CASE WHEN pg_catalog.current_setting('tenantry.context', true) OPERATOR(pg_catalog.=) 'entered'
+           THEN pg_catalog.currval('tenantry.m_xact') OPERATOR(pg_catalog.=) (pg_catalog.date_part('epoch', pg_catalog.now()) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 END) THEN
+    key := {memory_text};
+  ELSE
+    token := pg_catalog.current_setting('tenantry.context', true);
+    IF token OPERATOR(pg_catalog.<>) '' AND token OPERATOR(pg_catalog.<>) 'entered' THEN
+      key := tenantry.stateless(token, {field});
     ELSE
       {absent}
     END IF;
-  ELSIF context OPERATOR(pg_catalog.<>) '' THEN
-    key := tenantry.stateless(context, {field});
-  ELSE
-    {absent}
   END IF;
   IF key IS NULL THEN
     RETURN NULL; -- a context without a scope; a tenant is never NULL

@@ -9,13 +9,14 @@ DECLARE
   o pg_catalog.bytea;
   left_s pg_catalog.numeric;
 BEGIN
-  IF token OPERATOR(pg_catalog.~) '^s1\.[0-9]{1,4}\.[0-9]{1,12}\.[0-9]{1,9}\.{tenant_shape}\.{scope_shape}\.[0-9a-f]{64}$' THEN
+  IF token OPERATOR(pg_catalog.~) '^s1\.[0-9]{1,4}\.[0-9]+\.[0-9]+\.[^.]+\.[^.]*\.[0-9a-f]+$' THEN
     f := pg_catalog.string_to_array(token, '.');
     SELECT k.ipad, k.opad INTO i, o FROM tenantry.signing_key AS k
      WHERE k.kid OPERATOR(pg_catalog.=) f[2]::pg_catalog.int2
        AND k.not_after OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp();
-    IF pg_catalog.sha256(pg_catalog.sha256(o OPERATOR(pg_catalog.||) pg_catalog.sha256(i OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.left(token, -65), 'UTF8'))))
-       OPERATOR(pg_catalog.=) pg_catalog.sha256(pg_catalog.decode(f[7], 'hex')) THEN
+    IF pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.encode(pg_catalog.sha256(o OPERATOR(pg_catalog.||) pg_catalog.sha256(i OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.left(token, -1 OPERATOR(pg_catalog.-) pg_catalog.length(f[7])), 'UTF8'))), 'hex'), 'UTF8'))
+       OPERATOR(pg_catalog.=) pg_catalog.sha256(pg_catalog.convert_to(f[7], 'UTF8'))
+       AND {tenant_fits} AND {scope_fits} THEN
       -- the time of the statement, not of the transaction: an open transaction does not keep a token alive
       left_s := f[3]::pg_catalog.int8 OPERATOR(pg_catalog.-) extract(epoch FROM pg_catalog.statement_timestamp());
       IF f[4]::pg_catalog.int4 OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()

@@ -44,7 +44,13 @@ async fn without_the_time_of_the_transaction_the_last_tenant_stays() {
     session.begin(1).await;
     session.sql(&format!("COMMIT; {mark}")).await.unwrap();
     assert_eq!(refusal(session.sees().await), "tenantry: no tenant context in this transaction");
-    replace(&fixture, "tenant_id", "OPERATOR(pg_catalog.=) (extract", "OPERATOR(pg_catalog.<=) (extract").await;
+    replace(
+        &fixture,
+        "tenant_id",
+        "OPERATOR(pg_catalog.=) (pg_catalog.date_part",
+        "OPERATOR(pg_catalog.<=) (pg_catalog.date_part",
+    )
+    .await;
     assert_eq!(session.sees().await.unwrap(), "1x2");
 }
 

@@ -1,10 +1,12 @@
 //! The reviewed file that says what each table is (`tenantry.toml`). It wins over every rule.
 
+mod accept;
 mod check;
 mod draft;
 mod parse;
 mod path;
 mod render;
+mod schema;
 mod tool;
 
 use std::collections::BTreeMap;
@@ -15,8 +17,9 @@ use tenantry_model::QualifiedName;
 
 use crate::classify::{Class, NullTenant};
 
-pub use parse::ParseError;
+pub use parse::{FORMAT, ParseError};
 pub use path::{hop_text, hops};
+pub use schema::json_schema;
 pub use tool::ToolEntry;
 
 /// The whole file. Names of tables are `schema.table` (parts with a dot in double quotes).

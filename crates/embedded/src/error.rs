@@ -96,6 +96,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The port asked for belongs to another program.
+    #[error("port {port} on 127.0.0.1 is taken by another program: choose another one, or none")]
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
     /// The server ended before it was ready.
     #[error("the server in {data} did not start: {reason} (all of it is in {log})")]
     Start {
@@ -133,7 +139,7 @@ impl Error {
             Self::NoBinaries | Self::NoAccount => Class::Missing,
             Self::BadBinaries { .. } | Self::TooOld { .. } | Self::OtherMajor { .. } => Class::Caller,
             Self::ForeignFolder { .. } => Class::Caller,
-            Self::InUse { .. } | Self::Leftover { .. } => Class::Conflict,
+            Self::InUse { .. } | Self::Leftover { .. } | Self::PortTaken { .. } => Class::Conflict,
             Self::Folder { .. } | Self::Program { .. } => Class::Denied,
             Self::Initdb { .. } | Self::Port { .. } | Self::Start { .. } | Self::NotReady { .. } => Class::Unavailable,
         }

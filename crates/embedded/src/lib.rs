@@ -9,11 +9,13 @@
 mod account;
 pub mod binaries;
 pub mod cluster;
+mod embedded;
 
 mod error;
 mod pidfile;
 pub mod supervisor;
 
 pub use account::Account;
+pub use embedded::{Embedded, Options, data_directory};
 
 pub use error::Error;

@@ -43,9 +43,11 @@ impl PidFile {
         ps.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(&*self.data.to_string_lossy()))
     }
 
-    /// Asks the server to stop at once, without waiting for its clients.
-    pub(crate) fn stop(&self) {
-        // it may be gone already, which is what we want
-        let _ = kill_process(self.pid, Signal::INT);
+    /// Asks a server that outlived its program to stop at once, without waiting for its clients.
+    pub(crate) fn stop_if_ours(&self) {
+        if self.is_ours() {
+            // it may be gone already, which is what we want
+            let _ = kill_process(self.pid, Signal::INT);
+        }
     }
 }

@@ -38,29 +38,13 @@ impl Metadata {
         self.members().map(|p| (p["name"].as_str().unwrap_or_default().to_owned(), of(p))).collect()
     }
 
-    /// Everything a package of ours is built from, through any number of hops, tests left out.
-    pub(crate) fn all(&self, member: &str) -> BTreeSet<String> {
-        let nodes: BTreeMap<&str, &Value> = self.0["resolve"]["nodes"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|n| (n["id"].as_str().unwrap_or_default(), n))
-            .collect();
-        let names: BTreeMap<&str, &str> =
-            self.packages().filter_map(|p| Some((p["id"].as_str()?, p["name"].as_str()?))).collect();
-        let normal =
-            |dep: &&Value| dep["dep_kinds"].as_array().into_iter().flatten().any(|k| k["kind"].as_str() != Some("dev"));
-        let mut seen = BTreeSet::new();
-        let mut next: Vec<&str> = names.iter().filter(|(_, name)| **name == member).map(|(id, _)| *id).collect();
-        while let Some(id) = next.pop() {
-            let deps = nodes.get(id).and_then(|n| n["deps"].as_array()).into_iter().flatten();
-            for dep in deps.filter(normal).filter_map(|d| d["pkg"].as_str()) {
-                if seen.insert(dep) {
-                    next.push(dep);
-                }
-            }
-        }
-        seen.into_iter().filter_map(|id| names.get(id).map(|n| (*n).to_owned())).collect()
+    /// Everything a package of ours is built from, through any number of hops, tests left out. Cargo's tree knows
+    /// which optional dependencies are really built; its metadata does not.
+    pub(crate) fn all(&self, member: &str) -> Result<BTreeSet<String>> {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        let arguments = ["tree", "--locked", "-p", member, "-e", "normal,build", "--prefix", "none", "--format", "{p}"];
+        let text = crate::run::output(&cargo, &arguments)?;
+        Ok(text.lines().filter_map(|l| l.split_whitespace().next()).map(str::to_owned).collect())
     }
 
     /// Name, version and licence of every package that is not ours.

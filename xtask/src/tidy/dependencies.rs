@@ -1,5 +1,7 @@
 //! The direction of ARCHITECTURE.md: who may know whom, and what pure crates must not know at all.
 
+use std::collections::BTreeSet;
+
 use super::Tree;
 
 /// What each crate may know of the workspace, tests left out.
@@ -36,14 +38,21 @@ pub(super) fn check(tree: &Tree) -> Vec<String> {
         found.extend(ours.filter(|d| !may.contains(&d.as_str())).map(|d| format!("{package} must not know {d}")));
     }
     for pure in PURE {
-        let all = tree.cargo.all(pure);
+        let all = built_from(tree, pure, &mut found);
         let impure = IMPURE.iter().filter(|i| all.contains(**i));
         found.extend(impure.map(|i| format!("{pure} is pure and must not be built from {i}")));
     }
-    let all = tree.cargo.all("tenantry");
+    let all = built_from(tree, "tenantry", &mut found);
     found.extend(
         BANNED.iter().filter(|b| all.contains(**b)).map(|b| format!("{b} came in: find it with `cargo tree -i {b}`")),
     );
     found.extend(tree.cargo.strangers().into_iter().map(|s| format!("{s} does not come from the public registry")));
     found
+}
+
+fn built_from(tree: &Tree, package: &str, found: &mut Vec<String>) -> BTreeSet<String> {
+    tree.cargo.all(package).unwrap_or_else(|error| {
+        found.push(format!("{error:#}"));
+        BTreeSet::new()
+    })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{apply, complete, completions, inspect, man, plan, registry, rollback, status};
+use crate::commands::{apply, complete, completions, inspect, man, plan, registry, rollback, status, verify};
 use crate::output::Format;
 
 const AFTER: &str = "\
@@ -69,6 +69,7 @@ pub(crate) enum Command {
     Complete(complete::Args),
     Rollback(rollback::Args),
     Status(status::Args),
+    Verify(verify::Args),
     Registry(registry::Args),
     Completions(completions::Args),
     #[command(hide = true)]

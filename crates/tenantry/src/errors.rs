@@ -136,7 +136,9 @@ classed!(
     tenantry_blueprint::registry::ParseError,
     tenantry_engine::apply::Error,
     tenantry_engine::inspect::Error,
-    tenantry_engine::survey::SurveyError
+    tenantry_engine::survey::SurveyError,
+    tenantry_engine::verify::Error,
+    tenantry_engine::credentials::CredentialsError
 );
 
 impl From<tenantry_pg::ConnectError> for Failure {

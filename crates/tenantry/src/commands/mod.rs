@@ -9,6 +9,7 @@ pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod rollback;
 pub(crate) mod status;
+pub(crate) mod verify;
 
 mod reading;
 mod running;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
     match command {
         Command::Inspect(args) => inspect::run(args, settings).await,
         Command::Plan(args) => plan::run(args, settings).await,
+        Command::Verify(args) => verify::run(args, settings).await,
         Command::Apply(args) => apply::run(args, settings).await,
         Command::Complete(args) => complete::run(args, settings).await,
         Command::Rollback(args) => rollback::run(args, settings).await,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use tenantry_blueprint::file::{Blueprint, Phase};
 use tenantry_blueprint::{plan, survey};
-use tenantry_engine::survey as data;
+use tenantry_engine::{report, survey as data};
 
 use super::Outcome;
 use super::apply::BLUEPRINT_FILE;
@@ -65,8 +65,12 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
         accept(&mut found, registry);
         blueprint.findings.append(&mut found);
     }
-    let written =
-        [(BLUEPRINT_FILE, blueprint.to_json()), ("up.sql", blueprint.up_sql()), ("down.sql", blueprint.down_sql())];
+    let written = [
+        (BLUEPRINT_FILE, blueprint.to_json()),
+        ("up.sql", blueprint.up_sql()),
+        ("down.sql", blueprint.down_sql()),
+        ("report.html", report::plan_html(&blueprint, &reading.classification)),
+    ];
     files::write_folder(&args.out, &written)?;
     let blocked = blueprint.blocking().count();
     if output.is_human() {

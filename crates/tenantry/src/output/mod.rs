@@ -92,6 +92,11 @@ impl Output {
         }
     }
 
+    /// Whether the result may be coloured.
+    pub(crate) fn has_color(&self) -> bool {
+        self.is_human() && std::io::stdout().is_terminal() && !log::no_color()
+    }
+
     /// Whether bars and prompts make sense.
     pub(crate) fn is_interactive(&self) -> bool {
         self.is_human() && !self.quiet && std::io::stderr().is_terminal()

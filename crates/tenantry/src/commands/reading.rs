@@ -4,7 +4,7 @@ use tenantry_blueprint::catalog::Catalog;
 use tenantry_blueprint::classify::{Classification, classify};
 use tenantry_blueprint::file::{Finding, Severity};
 use tenantry_blueprint::registry::Registry;
-use tenantry_engine::inspect::{self, Facts};
+use tenantry_engine::inspect;
 use tenantry_model::{Class, ServerVersion};
 use tenantry_pg::Client;
 

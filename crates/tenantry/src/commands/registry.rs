@@ -1,7 +1,7 @@
 //! `tenantry registry`: about the registry file itself. No database is asked.
 
 use clap::Subcommand;
-use tenantry_blueprint::registry::Registry;
+use tenantry_blueprint::registry::json_schema;
 
 use super::Outcome;
 use crate::config::Settings;
@@ -28,6 +28,6 @@ enum What {
 /// Prints the schema.
 pub(crate) fn run(args: Args, settings: Settings) -> Result<Outcome, Failure> {
     let What::Schema = args.what;
-    settings.output.json(&schemars::schema_for!(Registry))?;
+    settings.output.json(&json_schema())?;
     Ok(Outcome::Fine)
 }

@@ -6,9 +6,11 @@
 pub mod catalog;
 pub mod classify;
 pub mod context;
+pub mod ddl;
 pub mod drift;
 pub mod file;
 pub mod hazards;
 pub mod plan;
 pub mod registry;
+mod steps;
 pub mod survey;

@@ -2,14 +2,29 @@
 //!
 //! Pure and deterministic: the same catalog, classification and registry give the same blueprint to the last byte.
 //! What nobody could be sure of becomes a finding that blocks, never a guess.
+//!
+//! First everything is decided ([`design`]), then `steps` writes it down as SQL.
 
+pub(crate) mod design;
+mod findings;
+mod indexes;
+mod lookups;
+mod names;
+mod objects;
+mod references;
 mod roles;
+mod root;
+mod scope;
+mod tables;
+mod uniques;
 
 use crate::catalog::Catalog;
-use crate::classify::Classification;
-use crate::file::{Blueprint, FORMAT};
-use crate::registry::Registry;
-use tenantry_model::KeyKind;
+use crate::classify::{Classification, Root};
+use crate::file::{Binding, Blueprint, FORMAT, Finding, ProtectedTable};
+use crate::registry::{Access, Registry};
+use crate::steps;
+use design::{Bound, Design, Nulls};
+pub(crate) use lookups::search_path;
 
 /// What the person who plans may choose.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,22 +33,120 @@ pub struct Options {
     pub create_root: bool,
 }
 
-/// Makes the blueprint of a classified database.
-pub fn plan(catalog: &Catalog, classification: &Classification, registry: &Registry, _options: &Options) -> Blueprint {
-    let (roles, mut findings) = roles::names(catalog, registry);
-    findings.extend(crate::hazards::find(catalog, classification, registry));
+/// Makes the blueprint of a classified database. What must be settled first is among its findings, which then block.
+pub fn plan(catalog: &Catalog, classification: &Classification, registry: &Registry, options: &Options) -> Blueprint {
+    let made = root::with_created(catalog, classification, registry, options);
+    let (seen, judged) = made.as_ref().map_or((catalog, classification), |(c, v)| (c, v));
+    let mut design = decide(catalog, seen, judged, registry, options);
+    design.findings.extend(crate::hazards::find(catalog, classification, registry));
+    accept(&mut design.findings, registry);
     Blueprint {
         format: FORMAT,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         database: catalog.database.clone(),
         fingerprint: catalog.fingerprint(),
         server_major: catalog.server_version_num / 10_000,
-        root: classification.root.clone(),
-        key_kind: classification.root.kind.unwrap_or(KeyKind::Uuid),
-        scope_kind: None,
+        root: Root {
+            table: design.root.table.clone(),
+            key: design.root.key.iter().cloned().collect(),
+            kind: Some(design.kind),
+            ..classification.root.clone()
+        },
+        key_kind: design.kind,
+        scope_kind: design.scope_kind,
+        tables: protected(&design),
+        steps: steps::all(&design),
+        roles: design.roles,
+        findings: design.findings,
+    }
+}
+
+/// Decides everything. `catalog` and `classification` hold a tenant table that is to be made, `original` does not.
+pub(crate) fn decide<'a>(
+    original: &Catalog,
+    catalog: &'a Catalog,
+    classification: &Classification,
+    registry: &'a Registry,
+    options: &Options,
+) -> Design<'a> {
+    let (roles, mut findings) = roles::names(catalog, registry);
+    let (root, kind) = root::design(original, classification, registry, options, &mut findings);
+    let scope = scope::design(catalog, registry, &mut findings);
+    let tables = tables::design(catalog, classification, registry, &root, scope.as_ref(), &mut findings);
+    let existing_roles = objects::existing_roles(catalog, &roles);
+    let kept_roles = objects::kept_roles(catalog, registry, &mut findings);
+    let mut design = Design {
+        catalog,
+        registry,
         roles,
-        tables: Vec::new(),
-        steps: Vec::new(),
-        findings,
+        root,
+        kind,
+        scope_kind: scope.map(|s| s.kind),
+        tables,
+        references: Vec::new(),
+        tenant_keys: Vec::new(),
+        uniques: Vec::new(),
+        indexes: Vec::new(),
+        lookups: lookups::design(catalog, registry, &mut findings),
+        views: Vec::new(),
+        functions: Vec::new(),
+        existing_roles,
+        kept_roles,
+        findings: Vec::new(),
+    };
+    let mut names = names::Names::new(catalog);
+    let (references, targets) = references::design(&design, &mut names, &mut findings);
+    design.references = references;
+    design.tenant_keys = references::to_created_root(&design);
+    design.uniques = uniques::design(&design, classification, &mut names, &mut findings);
+    design.indexes = targets;
+    let workload = indexes::design(&design, &mut names);
+    design.indexes.extend(workload);
+    design.views = objects::views(&design);
+    design.functions = objects::functions(&design);
+    design.findings = findings;
+    design
+}
+
+/// Marks what the registry accepted. An accepted finding blocks no more, unless it leaves the plan undecided.
+fn accept(findings: &mut [Finding], registry: &Registry) {
+    for finding in findings.iter_mut().filter(|f| f.accepted.is_none()) {
+        finding.accepted = registry
+            .accept
+            .iter()
+            .find(|a| a.id == finding.id && (a.object == "*" || a.object == finding.object))
+            .map(|a| a.reason.clone());
+    }
+}
+
+/// The tables under a policy, partitions included: what verify attacks.
+fn protected(design: &Design<'_>) -> Vec<ProtectedTable> {
+    let mut out = Vec::new();
+    for (t, bound) in design.bound() {
+        for relation in t.relations() {
+            out.push(ProtectedTable {
+                table: relation.name.clone(),
+                class: t.class,
+                binding: binding(bound),
+                scope_column: t.scope.as_ref().map(|(c, _)| c.clone()),
+                partition_of: (relation.name != t.table.name).then(|| t.table.name.clone()),
+                writable: t.access == Access::Write,
+                primary_key: t.table.primary_key.as_ref().map_or_else(Vec::new, |k| k.columns.clone()),
+            });
+        }
+    }
+    out.sort_by(|a, b| a.table.cmp(&b.table));
+    out
+}
+
+fn binding(bound: &Bound) -> Binding {
+    match bound {
+        Bound::Column(c) => Binding::Column {
+            column: c.column.clone(),
+            kind: c.kind,
+            added: c.fill.is_some(),
+            null_is_shared: c.nulls == Nulls::Shared,
+        },
+        Bound::Path { way, .. } => Binding::Path { path: way.hops.clone() },
     }
 }

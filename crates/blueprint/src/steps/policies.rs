@@ -1,0 +1,151 @@
+//! The wall: row-level security on every table of tenants, and on every partition, because a policy on the parent does
+//! not hold when the partition is read directly.
+//!
+//! Until `complete` the restrictive policies are for the runtime logins alone, so that old logins go on as before.
+
+use tenantry_model::{Ident, KeyKind};
+
+use super::table;
+use crate::catalog::Table;
+use crate::ddl::policy::{self, Audience, NewPolicy};
+use crate::ddl::table::{Switch, row_security};
+use crate::file::{Phase, Step};
+use crate::plan::design::{Bound, Design, Nulls, TableDesign};
+
+/// Names of the policies on every table.
+const BASE: &str = "tenantry_base";
+const LOOKUP: &str = "tenantry_lookup";
+
+/// A policy and whom it is for, until `complete` and after.
+pub(super) struct Planned {
+    pub(super) policy: NewPolicy,
+    pub(super) during: Audience,
+    pub(super) after: Audience,
+}
+
+/// Every policy of one relation (the table or a partition of it).
+pub(super) fn planned(design: &Design<'_>, t: &TableDesign<'_>, relation: &Table) -> Vec<Planned> {
+    let Some(bound) = &t.bound else { return Vec::new() };
+    let runtime = Audience::Roles(vec![design.roles.runtime.clone()]);
+    let after = after(design, t);
+    let mut out = Vec::new();
+    if !t.own_rules {
+        // Where policies stood already, everybody but us goes on under them.
+        let during = if relation.rls_enabled {
+            Audience::Roles(vec![design.roles.runtime.clone(), design.roles.keeper.clone()])
+        } else {
+            Audience::Public
+        };
+        let all = NewPolicy {
+            name: Ident::composed("", BASE, ""),
+            permissive: true,
+            command: "ALL",
+            using: Some("true".into()),
+            check: Some("true".into()),
+        };
+        out.push(Planned { policy: all, during, after: after.clone() });
+    }
+    let row = relation.name.name.quoted();
+    let mut restrict = |suffix: &str, command: &'static str, using: Option<String>, check: Option<String>| {
+        let policy =
+            NewPolicy { name: Ident::composed("tenantry_", suffix, ""), permissive: false, command, using, check };
+        out.push(Planned { policy, during: runtime.clone(), after: after.clone() });
+    };
+    let (own, null) = match bound {
+        Bound::Column(c) => {
+            (policy::equals(&c.column, &policy::tenant(c.kind)), vec![format!("{} IS NULL", c.column.quoted())])
+        }
+        Bound::Path { way, .. } => {
+            let kind = end_kind(design, way);
+            let first = way.hops.first();
+            let null = first
+                .filter(|h| !h.reverse)
+                .map_or_else(Vec::new, |h| h.columns.iter().map(|c| format!("{row}.{} IS NULL", c.quoted())).collect());
+            (policy::along(way, &row, &policy::tenant(kind)), null)
+        }
+    };
+    if t.nulls() == Nulls::Shared && !null.is_empty() {
+        // Read by all, written by none: without the two below, a tenant could delete a shared row or make it its own.
+        restrict("tenant", "ALL", Some(format!("{own} OR {}", null.join(" OR "))), Some(own.clone()));
+        restrict("tenant_update", "UPDATE", Some(own.clone()), None);
+        restrict("tenant_delete", "DELETE", Some(own), None);
+    } else {
+        restrict("tenant", "ALL", Some(own.clone()), Some(own));
+    }
+    if let Some((column, kind)) = &t.scope {
+        let scope = policy::scope(*kind);
+        let whole = format!("{scope} IS NULL");
+        let own = policy::equals(column, &scope);
+        restrict(
+            "scope",
+            "ALL",
+            Some(format!("{whole} OR {own} OR {} IS NULL", column.quoted())),
+            Some(format!("{whole} OR {own}")),
+        );
+        restrict("scope_update", "UPDATE", Some(format!("{whole} OR {own}")), None);
+        restrict("scope_delete", "DELETE", Some(format!("{whole} OR {own}")), None);
+    }
+    for reference in design.references.iter().filter(|r| r.guarded && r.table.name == t.table.name) {
+        let key = reference.key;
+        let visible = policy::parent_visible(&row, &key.columns, &key.references, &key.referenced_columns);
+        for (word, command) in [("insert", "INSERT"), ("update", "UPDATE")] {
+            restrict(
+                &format!("{word}_{}", key.name),
+                command,
+                (command == "UPDATE").then(|| "true".to_owned()),
+                Some(visible.clone()),
+            );
+        }
+    }
+    if design.looked_up(&t.table.name) {
+        let keeper = Audience::Roles(vec![design.roles.keeper.clone()]);
+        let policy = NewPolicy {
+            name: Ident::composed("", LOOKUP, ""),
+            permissive: true,
+            command: "SELECT",
+            using: Some("true".into()),
+            check: None,
+        };
+        out.push(Planned { policy, during: keeper.clone(), after: keeper });
+    }
+    out
+}
+
+/// Whom the policies hold after `complete`: everybody. On a table with a look-up, everybody by name instead: whoever
+/// is not named has no permissive policy and sees nothing, and the keeper, whose look-up sees the one row that
+/// matches, is not held by the restrictive ones. A role that takes itself off both lists sees nothing either.
+fn after(design: &Design<'_>, t: &TableDesign<'_>) -> Audience {
+    if !design.looked_up(&t.table.name) {
+        return Audience::Public;
+    }
+    let roles = [&design.roles.runtime, &design.roles.owner].into_iter().chain(&design.kept_roles);
+    Audience::Roles(roles.cloned().collect())
+}
+
+/// The type of the column at the end of a way.
+fn end_kind(design: &Design<'_>, way: &crate::ddl::path::Way) -> KeyKind {
+    way.hops
+        .last()
+        .and_then(|h| design.catalog.table(&h.references)?.column(way.column.as_str())?.key_kind())
+        .unwrap_or(design.kind)
+}
+
+pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
+    let mut out = Vec::new();
+    for (t, _) in design.bound() {
+        for relation in t.relations() {
+            let name = &relation.name;
+            let mut step = table(Phase::Apply, name, format!("Row-level security on {name}"));
+            for p in planned(design, t, relation) {
+                step.up.push(policy::create(name, &p.policy, &p.during));
+                step.down.insert(0, policy::drop(name, &p.policy.name));
+            }
+            if !relation.rls_enabled {
+                step.up.push(row_security(name, Switch::Enable));
+                step.down.insert(0, row_security(name, Switch::Disable));
+            }
+            out.push(step);
+        }
+    }
+    out
+}

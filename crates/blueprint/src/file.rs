@@ -113,6 +113,11 @@ pub enum Run {
         /// The index it makes.
         index: QualifiedName,
     },
+    /// Forward in one transaction; back outside of one, with `CREATE INDEX CONCURRENTLY` of an index dropped forward.
+    ConcurrentIndexBack {
+        /// The index it makes on the way back.
+        index: QualifiedName,
+    },
     /// `up[0]` is run per range of pages: `$1` and `$2` are the first `tid` and the one after the last.
     Backfill {
         /// The table filled.
@@ -356,6 +361,9 @@ fn how(step: &Step) -> String {
     let run = match &step.run {
         Run::Transaction => "one transaction".to_owned(),
         Run::ConcurrentIndex { index } => format!("outside a transaction; index {}", one_line(&index.to_string())),
+        Run::ConcurrentIndexBack { index } => {
+            format!("one transaction; on the way back outside a transaction: index {}", one_line(&index.to_string()))
+        }
         Run::Backfill { table, .. } => {
             format!(
                 "in batches of pages of {} ($1, $2: first tid and the one after the last)",

@@ -20,7 +20,7 @@ mod uniques;
 
 use crate::catalog::Catalog;
 use crate::classify::{Classification, Root};
-use crate::file::{Binding, Blueprint, FORMAT, Finding, ProtectedTable};
+use crate::file::{Binding, Blueprint, FORMAT, ProtectedTable};
 use crate::registry::{Access, Registry};
 use crate::steps;
 use design::{Bound, Design, Nulls};
@@ -39,7 +39,7 @@ pub fn plan(catalog: &Catalog, classification: &Classification, registry: &Regis
     let (seen, judged) = made.as_ref().map_or((catalog, classification), |(c, v)| (c, v));
     let mut design = decide(catalog, seen, judged, registry, options);
     design.findings.extend(crate::hazards::find(catalog, classification, registry));
-    accept(&mut design.findings, registry);
+    registry.mark_accepted(&mut design.findings);
     Blueprint {
         format: FORMAT,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
@@ -106,17 +106,6 @@ pub(crate) fn decide<'a>(
     design.functions = objects::functions(&design);
     design.findings = findings;
     design
-}
-
-/// Marks what the registry accepted. An accepted finding blocks no more, unless it leaves the plan undecided.
-fn accept(findings: &mut [Finding], registry: &Registry) {
-    for finding in findings.iter_mut().filter(|f| f.accepted.is_none()) {
-        finding.accepted = registry
-            .accept
-            .iter()
-            .find(|a| a.id == finding.id && (a.object == "*" || a.object == finding.object))
-            .map(|a| a.reason.clone());
-    }
 }
 
 /// The tables under a policy, partitions included: what verify attacks.

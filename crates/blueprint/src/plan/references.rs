@@ -107,6 +107,9 @@ fn decide<'a>(
     let (Some(own), Some(other)) = (own, other) else {
         return guarded("one of the two tables has no tenant column", findings);
     };
+    if key.period {
+        return guarded("it is a key over periods of time", findings);
+    }
     if !same_family(own.kind, other.kind) {
         return guarded("the tenant columns are of different types", findings);
     }

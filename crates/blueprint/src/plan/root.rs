@@ -204,6 +204,8 @@ fn table_of(name: &QualifiedName, key: &Ident, owner: Ident) -> Table {
         nulls_not_distinct: false,
         definition: String::new(),
         comment: None,
+        inherited: false,
+        period: false,
     };
     Table {
         name: name.clone(),

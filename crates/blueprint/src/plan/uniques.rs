@@ -22,7 +22,7 @@ pub(super) fn design<'a>(
     let mut out = Vec::new();
     for t in &design.tables {
         let Some(column) = t.column_bound().map(|c| c.column.clone()) else { continue };
-        for index in t.table.indexes.iter().filter(|i| i.unique && i.valid) {
+        for index in t.table.indexes.iter().filter(|i| i.unique && i.valid && i.method == "btree") {
             let constraint = t.table.uniques.iter().find(|k| k.name == index.name);
             if index.of_constraint && constraint.is_none() {
                 continue; // The primary key: random, or a number that tells nothing but that it is taken.

@@ -34,7 +34,7 @@ fn step(u: &UniqueDesign<'_>) -> Step {
             None => vec![u.index.definition.clone()],
         };
     } else {
-        step.run = Run::ConcurrentIndex { index: index_name };
+        step.run = Run::ConcurrentIndexBack { index: index_name };
         step.down = vec![index::create(name, &as_new(u.index), Build::Concurrently)];
         if let Some(key) = u.constraint {
             step.down.push(constraint::attach_unique(name, key));

@@ -103,7 +103,7 @@ async fn down(
         journal::step_undone(&*runner.work, journal.run, i).await?;
         return Ok(vec![(i + 1, format!("table {table} is gone"))]);
     }
-    if let Run::ConcurrentIndex { index } = &step.run {
+    if let Run::ConcurrentIndex { index } | Run::ConcurrentIndexBack { index } = &step.run {
         return index::run(runner, journal.run, (i, step), index, true, true).await.map(|()| Vec::new());
     }
     // a transaction step that is neither done nor open comes from a journal that had to be replaced

@@ -90,7 +90,7 @@ async fn first(runner: &mut Runner<'_>, blueprint: &Blueprint) -> Result<Journal
 async fn up(runner: &mut Runner<'_>, journal: &Journal, i: usize, step: &Step) -> Result<(), Error> {
     let (run, entry) = (journal.run, &journal.steps[i]);
     match &step.run {
-        Run::Transaction => {
+        Run::Transaction | Run::ConcurrentIndexBack { .. } => {
             let work = Work { run, steps: vec![(i, step)], back: false, gone: Gone::Refuse, last: false };
             transaction::run(runner, &work).await.map(drop)
         }

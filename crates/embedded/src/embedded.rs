@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tenantry_model::ServerVersion;
@@ -18,17 +18,18 @@ use crate::account::Account;
 use crate::binaries::{self, Binaries};
 use crate::cluster;
 use crate::error::Error;
-use crate::pidfile::PidFile;
+use crate::pidfile::{self, PidFile};
 use crate::supervisor::{Run, Server};
+use crate::wait;
 
 /// Longest path of a Unix socket that every operating system takes, the file's own name left out.
 const SOCKET_FOLDER_BYTES_MAX: usize = 80;
 /// Longest wait for a server that an earlier run left behind.
 const LEFTOVER_WAIT_MAX: Duration = Duration::from_secs(60);
-/// How often to look whether it is gone.
-const LEFTOVER_LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often to try another port, or to wait for the last processes of a server that crashed.
-const START_TRIES_MAX: u32 = 10;
+/// Longest wait for the last processes of a server that crashed.
+const ORPHANS_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often to try another port.
+const PORT_TRIES_MAX: u32 = 10;
 
 /// Settings of the server.
 const SETTINGS: &[(&str, &str)] = &[
@@ -245,13 +246,9 @@ fn make_cluster(folder: &Path, data: &Path, binaries: &Binaries, account: Accoun
 /// Ends a server that outlived its program, and removes a pid file whose number is somebody else's by now.
 fn stop_leftover(data: &Path) -> Result<(), Error> {
     let Some(file) = PidFile::read(data) else { return Ok(()) };
-    let begin = Instant::now();
     file.stop_if_ours();
-    while file.is_ours() {
-        if begin.elapsed() > LEFTOVER_WAIT_MAX {
-            return Err(Error::Leftover { pid: file.pid(), data: data.to_owned() });
-        }
-        std::thread::sleep(LEFTOVER_LOOK_EVERY);
+    if !wait::until(LEFTOVER_WAIT_MAX, || !file.is_ours()) {
+        return Err(Error::Leftover { pid: file.pid(), data: data.to_owned() });
     }
     // we hold the lock and no server runs here: what is left describes nobody
     match fs::remove_file(data.join("postmaster.pid")) {
@@ -292,6 +289,7 @@ fn start_server(
         None => free_port()?,
     };
     let mut tries = 1;
+    let mut waited = false;
     loop {
         let settings = SETTINGS;
         let run = Run { binaries, account, data, log: &log, socket, port, settings, remove: None };
@@ -300,12 +298,10 @@ fn start_server(
             Err(Error::Start { reason, .. }) if is_port_taken(&reason) && options.port.is_some() => {
                 return Err(Error::PortTaken { port });
             }
-            Err(Error::Start { reason, .. }) if is_port_taken(&reason) && tries < START_TRIES_MAX => {
-                port = free_port()?
-            }
+            Err(Error::Start { reason, .. }) if is_port_taken(&reason) && tries < PORT_TRIES_MAX => port = free_port()?,
             // processes of a crashed server end by themselves as soon as they notice
-            Err(Error::Start { reason, .. }) if reason.contains("shared memory block") && tries < START_TRIES_MAX => {
-                std::thread::sleep(Duration::from_millis(500));
+            Err(Error::Start { reason, .. }) if reason.contains("shared memory block") && !waited => {
+                waited = wait::until(ORPHANS_WAIT_MAX, || !pidfile::has_processes(data));
             }
             Err(error) => return Err(error),
         }

@@ -14,6 +14,7 @@ mod embedded;
 mod error;
 mod pidfile;
 pub mod supervisor;
+mod wait;
 
 pub use account::Account;
 pub use embedded::{Embedded, Options, data_directory};

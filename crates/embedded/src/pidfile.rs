@@ -51,3 +51,10 @@ impl PidFile {
         }
     }
 }
+
+/// Whether any process of a server still works in this data directory. Where `/proc` does not tell, none is seen.
+pub(crate) fn has_processes(data: &Path) -> bool {
+    let Ok(data) = fs::canonicalize(data) else { return false };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.into_iter().any(|p| fs::read_link(p.path().join("cwd")).is_ok_and(|cwd| cwd == data))
+}

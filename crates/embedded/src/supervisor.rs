@@ -9,17 +9,16 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::account::Account;
 use crate::binaries::Binaries;
 use crate::error::Error;
 use crate::pidfile::PidFile;
+use crate::wait;
 
 /// Longest wait for a server to take connections; recovery after a crash may need a while.
 const READY_WAIT_MAX: Duration = Duration::from_secs(120);
-/// How often its state is looked at meanwhile.
-const READY_LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Tenths of a second between a polite and a hard stop.
 const STOP_WAIT_TENTHS: &str = "300";
 
@@ -109,17 +108,18 @@ impl Server {
     }
 
     fn wait_until_ready(&mut self, log: &Path, log_before: u64) -> Result<(), Error> {
-        let begin = Instant::now();
-        while !self.is_ready() {
-            if let Ok(Some(_)) | Err(_) = self.shell.try_wait() {
-                let reason = last_words(log, log_before);
-                return Err(Error::Start { data: self.data.clone(), reason, log: log.to_owned() });
-            }
-            if begin.elapsed() > READY_WAIT_MAX {
-                let seconds = READY_WAIT_MAX.as_secs();
-                return Err(Error::NotReady { data: self.data.clone(), seconds, log: log.to_owned() });
-            }
-            std::thread::sleep(READY_LOOK_EVERY);
+        let mut ended = false;
+        let in_time = wait::until(READY_WAIT_MAX, || {
+            ended = !self.is_alive();
+            ended || self.is_ready()
+        });
+        if ended {
+            let reason = last_words(log, log_before);
+            return Err(Error::Start { data: self.data.clone(), reason, log: log.to_owned() });
+        }
+        if !in_time {
+            let seconds = READY_WAIT_MAX.as_secs();
+            return Err(Error::NotReady { data: self.data.clone(), seconds, log: log.to_owned() });
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 //!
 //! Some tests run this very program again as another process, which holds a server and is then killed.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -41,6 +43,10 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !done() {
         assert!(begin.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the condition is looked at in between, and the minute bounds it"
+        )]
         std::thread::sleep(Duration::from_millis(20));
     }
 }

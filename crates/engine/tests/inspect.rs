@@ -1,5 +1,7 @@
 //! Reading structures: a nasty one on every version, as a stranger, under a lock, and a large one against the clock.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
 use std::collections::BTreeSet;
 use std::time::Instant;
 

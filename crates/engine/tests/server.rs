@@ -1,5 +1,7 @@
 //! What a server is, and what a login may do there.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
 use tenantry_engine::inspect::{self, server};
 use tenantry_testkit::postgres;
 

@@ -114,7 +114,10 @@ fn free_port() -> u16 {
 
 /// A data directory made once per version, and its superuser's password.
 fn template(binaries: &Binaries, account: Account) -> (PathBuf, String) {
-    let name = format!("cluster-{}-{}", binaries.version, hash(&binaries.folder));
+    // two installations of one version may differ in what they were built with
+    let folder = binaries.folder.display().to_string();
+    let place: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = format!("{}{place}", binaries.version);
     let kept = place::kept("clusters").join(name);
     if !kept.exists() {
         let work = tempfile::Builder::new().prefix("tenantry-initdb-").tempdir().expect("a temporary folder");
@@ -133,13 +136,6 @@ fn template(binaries: &Binaries, account: Account) -> (PathBuf, String) {
     }
     let password = fs::read_to_string(kept.join("password")).expect("a kept cluster has its password");
     (kept.join("data"), password)
-}
-
-fn hash(path: &Path) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    format!("{:x}", hasher.finish())
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -1,5 +1,7 @@
 //! The servers of tests themselves.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+
 use std::process::{Command, Stdio};
 
 use tenantry_testkit::{Database, corpus, dump, dump_roles, postgres};

@@ -8,7 +8,7 @@ use super::{Error, logins};
 const LOCK: i64 = 0x7465_6e76_6572_6679;
 
 /// Takes the lock and removes what a killed run left: with the lock held, nobody can be using it.
-pub async fn enter(admin: &Client, database: &str) -> Result<(), Error> {
+pub(crate) async fn enter(admin: &Client, database: &str) -> Result<(), Error> {
     let alone: bool = admin
         .query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&LOCK])
         .await
@@ -21,6 +21,6 @@ pub async fn enter(admin: &Client, database: &str) -> Result<(), Error> {
 }
 
 /// Removes what is temporary.
-pub async fn leave(admin: &Client, database: &str) -> Result<(), Error> {
+pub(crate) async fn leave(admin: &Client, database: &str) -> Result<(), Error> {
     logins::remove(admin, database).await.map_err(|e| Error::Cleanup { reason: tenantry_pg::in_plain_words(&e) })
 }

@@ -5,6 +5,7 @@
 //! the key both expire.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use postgres_protocol::password::scram_sha_256;
@@ -15,11 +16,12 @@ use tenantry_pg::{Client, Target};
 
 use super::Error;
 use super::request::{Logins, Request};
+use super::session::Shared;
 
 /// First number of a temporary signing key; below it are the application's own.
-pub const KID_FIRST: i16 = 9900;
+pub(crate) const KID_FIRST: i16 = 9900;
 /// Last one.
-pub const KID_LAST: i16 = 9999;
+pub(crate) const KID_LAST: i16 = 9999;
 /// Life of a token, in seconds.
 const TOKEN_SECONDS: i64 = 60;
 /// Life of what is temporary, beyond the time of the run.
@@ -30,7 +32,7 @@ const MARK: &str = "temporary login of tenantry verify; the next run removes it"
 const TEMPORARY: usize = 2;
 
 /// Signs contexts with a key the database knows.
-pub struct Signer {
+pub(crate) struct Signer {
     key: ContextKey,
 }
 
@@ -39,70 +41,75 @@ impl Signer {
         SessionClaims { tenant: tenant.clone(), scope: None, expires_at: now() + TOKEN_SECONDS, counter, session_no }
     }
 
-    /// Number of the key.
-    pub fn kid(&self) -> i16 {
-        self.key.kid()
-    }
-
     /// A session token. Keys come from the database itself, so that one that cannot be signed is the empty token,
     /// which the database refuses.
-    pub fn token(&self, tenant: &TenantKey, session_no: i64, counter: i64) -> String {
+    pub(crate) fn token(&self, tenant: &TenantKey, session_no: i64, counter: i64) -> String {
         self.token_until(tenant, session_no, counter, now() + TOKEN_SECONDS)
     }
 
     /// A session token with another end.
-    pub fn token_until(&self, tenant: &TenantKey, session_no: i64, counter: i64, expires_at: i64) -> String {
+    pub(crate) fn token_until(&self, tenant: &TenantKey, session_no: i64, counter: i64, expires_at: i64) -> String {
         let claims = SessionClaims { expires_at, ..Self::claims(tenant, session_no, counter) };
         self.key.sign_session(&claims).unwrap_or_default()
     }
 
+    /// A token of the same key number signed with another secret.
+    pub(crate) fn forged(&self, tenant: &TenantKey, session_no: i64) -> String {
+        let claims = Self::claims(tenant, session_no, i64::MAX / 2);
+        ContextKey::new(self.key.kid(), [0x5a; 32]).and_then(|key| key.sign_session(&claims)).unwrap_or_default()
+    }
+
     /// A stateless token.
-    pub fn stateless(&self, tenant: &TenantKey, backend_pid: i32) -> String {
+    pub(crate) fn stateless(&self, tenant: &TenantKey, backend_pid: i32) -> String {
         let claims = StatelessClaims { tenant: tenant.clone(), scope: None, expires_at: now() + 20, backend_pid };
         self.key.sign_stateless(&claims).unwrap_or_default()
     }
 
     /// The statement that enters a tenant.
-    pub fn enter_sql(&self, tenant: &TenantKey, session_no: i64, counter: i64) -> String {
+    pub(crate) fn enter_sql(&self, tenant: &TenantKey, session_no: i64, counter: i64) -> String {
         format!("SELECT tenantry.enter({}::text)", literal(&self.token(tenant, session_no, counter)))
     }
 }
 
 /// Seconds since 1970.
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// What a run attacks with.
-pub struct Means {
+pub(crate) struct Means {
     /// Where the runtime logins connect to; at least one.
     pub logins: Vec<Target>,
     /// Who signs.
-    pub signer: Arc<Signer>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// Gets logins and signer as the request says. What is made here is removed by [`remove`].
-pub async fn obtain(admin: &Client, request: &Request, blueprint: &Blueprint) -> Result<Means, Error> {
+pub(crate) async fn obtain(admin: &Client, request: &Request, blueprint: &Blueprint) -> Result<Means, Error> {
     let life = request.limits.total + SPARE;
     match &request.logins {
         Logins::Credentials(file) => {
             let key = ContextKey::from_hex(file.signing_key.kid, &file.signing_key.key)
                 .map_err(|e| Error::Context { reason: e.to_string() })?;
             let logins = file.logins.iter().map(|l| request.target.with_login(&l.user, &l.password)).collect();
-            Ok(Means { logins, signer: Arc::new(Signer { key }) })
+            Ok(Means { logins, shared: shared(Signer { key }) })
         }
         Logins::App(target) => {
-            Ok(Means { logins: vec![(**target).clone()], signer: Arc::new(temporary_key(admin, life).await?) })
+            Ok(Means { logins: vec![(**target).clone()], shared: shared(temporary_key(admin, life).await?) })
         }
         Logins::Temporary => {
-            let signer = Arc::new(temporary_key(admin, life).await?);
+            let shared = shared(temporary_key(admin, life).await?);
             let mut logins = Vec::new();
             for _ in 0..TEMPORARY {
                 logins.push(temporary_login(admin, &request.target, &blueprint.roles, life).await?);
             }
-            Ok(Means { logins, signer })
+            Ok(Means { logins, shared })
         }
     }
+}
+
+fn shared(signer: Signer) -> Arc<Shared> {
+    Arc::new(Shared { signer, unanswered: AtomicU32::new(0) })
 }
 
 async fn temporary_key(admin: &Client, life: Duration) -> Result<Signer, Error> {
@@ -163,7 +170,7 @@ async fn temporary_login(admin: &Client, target: &Target, roles: &RoleNames, lif
 }
 
 /// Removes temporary logins and keys: those of this run at its end, those of a killed run at the start of the next.
-pub async fn remove(admin: &Client, database: &str) -> Result<(), tenantry_pg::tokio_postgres::Error> {
+pub(crate) async fn remove(admin: &Client, database: &str) -> Result<(), tenantry_pg::tokio_postgres::Error> {
     let prefix = Ident::composed("", database, "_verify_00000000");
     let prefix = prefix.as_str().strip_suffix("00000000").unwrap_or(prefix.as_str());
     let roles = admin

@@ -25,6 +25,7 @@ mod tenants;
 mod unprotected;
 
 pub use error::Error;
+pub use outcome::Attack;
 pub use report::{Check, FORMAT, Report, Severity, Status, TableLine};
 pub use request::{Event, Limits, Logins, Observer, Quiet, Request};
 pub use runner::run;

@@ -20,15 +20,15 @@ pub struct Attack {
     /// What to do when it succeeds.
     pub remedy: &'static str,
     /// Makes it.
-    pub run: for<'a> fn(&'a Stage) -> BoxFuture<'a, Verdict>,
+    pub(crate) run: for<'a> fn(&'a Stage) -> BoxFuture<'a, Verdict>,
 }
 
 /// Where an attack strikes. The gateway and the proxy will have their own.
-pub const LAYER: &str = "database";
+pub(crate) const LAYER: &str = "database";
 
 /// The result of an attack that could be made.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It did not succeed.
     Pass(String),
     /// It succeeded.
@@ -46,7 +46,7 @@ pub enum Outcome {
 
 /// An attack that broke off: the check is skipped with these words.
 #[derive(Debug)]
-pub struct Stop(pub String);
+pub(crate) struct Stop(pub(crate) String);
 
 impl From<tenantry_pg::tokio_postgres::Error> for Stop {
     fn from(error: tenantry_pg::tokio_postgres::Error) -> Self {
@@ -61,4 +61,4 @@ impl From<super::Error> for Stop {
 }
 
 /// What an attack's function gives back.
-pub type Verdict = Result<Outcome, Stop>;
+pub(crate) type Verdict = Result<Outcome, Stop>;

@@ -1,5 +1,6 @@
 //! One run from the lock to the report.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tenantry_blueprint::classify;
@@ -127,6 +128,7 @@ async fn one(attack: &Attack, stage: &Stage, left: Duration) -> Outcome {
     if left.is_zero() {
         return Outcome::Skipped("the time budget of this run was used up".into());
     }
+    stage.shared.unanswered.store(0, Ordering::Relaxed);
     let outcome = match tokio::time::timeout(left, (attack.run)(stage)).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(Stop(why))) => Outcome::Skipped(format!("the attack broke off: {why}")),
@@ -136,7 +138,13 @@ async fn one(attack: &Attack, stage: &Stage, left: Duration) -> Outcome {
     for session in [&stage.as_a, &stage.as_b] {
         let _ = session.end().await;
     }
-    outcome
+    match (outcome, stage.shared.unanswered.load(Ordering::Relaxed)) {
+        // A statement that was broken off might have succeeded: no pass without an answer.
+        (Outcome::Pass(evidence), n @ 1..) => {
+            Outcome::Skipped(format!("{n} attempts ran into a time limit and prove nothing; the others: {evidence}"))
+        }
+        (outcome, _) => outcome,
+    }
 }
 
 /// Turns an outcome into a line of the report; what the registry accepts is residual.
@@ -199,8 +207,8 @@ async fn set_up(request: &Request, admin: Client) -> Result<Stage, Error> {
     let means = logins::obtain(&admin, request, &blueprint).await?;
     check_logins(&admin, &means.logins, &blueprint.roles.runtime).await?;
     let last = means.logins.len() - 1;
-    let as_a = Session::open(&means.logins[0], means.signer.clone(), &request.limits).await?;
-    let as_b = Session::open(&means.logins[last], means.signer.clone(), &request.limits).await?;
+    let as_a = Session::open(&means.logins[0], means.shared.clone(), &request.limits).await?;
+    let as_b = Session::open(&means.logins[last], means.shared.clone(), &request.limits).await?;
     let column_of = |table: &tenantry_model::QualifiedName| -> Option<Ident> {
         let bound = blueprint.tables.iter().find(|t| &t.table == table);
         match bound.map(|t| &t.binding) {
@@ -234,7 +242,7 @@ async fn set_up(request: &Request, admin: Client) -> Result<Stage, Error> {
         as_a,
         as_b,
         logins: means.logins,
-        signer: means.signer,
+        shared: means.shared,
         subjects,
     };
     stage.fill().await?;

@@ -1,7 +1,7 @@
 //! A connection of the application under one of its own logins, with and without a tenant.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use tenantry_model::{TenantKey, literal};
 use tenantry_pg::tokio_postgres::SimpleQueryMessage;
@@ -13,7 +13,7 @@ use super::{Error, logins::Signer};
 
 /// How a statement travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wire {
+pub(crate) enum Wire {
     /// One `Query` message.
     Simple,
     /// `Parse`, `Bind`, `Execute`.
@@ -21,11 +21,11 @@ pub enum Wire {
 }
 
 /// Both ways.
-pub const WIRES: [Wire; 2] = [Wire::Simple, Wire::Extended];
+pub(crate) const WIRES: [Wire; 2] = [Wire::Simple, Wire::Extended];
 
 /// What the server said to a statement of an attack.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// It was carried out: rows returned or changed, and the first value of the first row (simple form only).
     Done {
         /// Rows returned or changed.
@@ -46,22 +46,22 @@ pub enum Answer {
 
 impl Answer {
     /// Refused for want of a right, or by a policy, or by the context.
-    pub fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if code == "42501")
     }
 
     /// Refused by a constraint, which is checked after the policy: the policy let it through.
-    pub fn is_constraint(&self) -> bool {
+    pub(crate) fn is_constraint(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if code.starts_with("23"))
     }
 
     /// Broken off by a time limit: says nothing either way.
-    pub fn is_timeout(&self) -> bool {
+    pub(crate) fn is_timeout(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if code == "57014" || code == "55P03")
     }
 
     /// Rows returned or changed; 0 if refused.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         match self {
             Self::Done { rows, .. } => *rows,
             Self::Refused { .. } => 0,
@@ -69,7 +69,7 @@ impl Answer {
     }
 
     /// SQLSTATE if refused, `ok` otherwise: safe to show.
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         match self {
             Self::Done { .. } => "ok",
             Self::Refused { code, .. } => code,
@@ -88,19 +88,27 @@ impl Answer {
     }
 }
 
+/// What all sessions of a run have in common.
+pub(crate) struct Shared {
+    /// Who signs.
+    pub(crate) signer: Signer,
+    /// Statements that ran into a time limit, and so prove nothing.
+    pub(crate) unanswered: AtomicU32,
+}
+
 /// One connection.
-pub struct Session {
+pub(crate) struct Session {
     client: Client,
     /// The login it runs under.
     pub login: String,
-    signer: Arc<Signer>,
+    shared: Arc<Shared>,
     number: AtomicI64,
     counter: AtomicI64,
 }
 
 impl Session {
     /// Connects with the login's own settings plus the limits of this run, and binds the session.
-    pub async fn open(target: &Target, signer: Arc<Signer>, limits: &Limits) -> Result<Self, Error> {
+    pub(crate) async fn open(target: &Target, shared: Arc<Shared>, limits: &Limits) -> Result<Self, Error> {
         let plain = tenantry_pg::Session::plain()
             .with("search_path", "pg_catalog")
             .with("statement_timeout", &format!("{}ms", limits.statement.as_millis()))
@@ -112,7 +120,7 @@ impl Session {
         let session = Self {
             client,
             login: target.user().to_owned(),
-            signer,
+            shared,
             number: AtomicI64::new(0),
             counter: AtomicI64::new(0),
         };
@@ -121,7 +129,7 @@ impl Session {
     }
 
     /// Gets a session number, to which every token of this session is bound.
-    pub async fn bind(&self) -> Result<(), tenantry_pg::tokio_postgres::Error> {
+    pub(crate) async fn bind(&self) -> Result<(), tenantry_pg::tokio_postgres::Error> {
         let row = self.client.query_one("SELECT tenantry.bind_session()", &[]).await?;
         self.number.store(row.get(0), Ordering::Relaxed);
         self.counter.store(0, Ordering::Relaxed);
@@ -129,29 +137,34 @@ impl Session {
     }
 
     /// Closes the connection and waits until it is gone.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.client.close().await;
     }
 
+    /// The number every token of this session is bound to.
+    pub(crate) fn bound_number(&self) -> i64 {
+        self.number.load(Ordering::Relaxed)
+    }
+
     /// The driver's client, for what the helpers do not cover.
-    pub fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
     /// The statement that enters a tenant on this session, once.
-    pub fn enter_sql(&self, tenant: &TenantKey) -> String {
+    pub(crate) fn enter_sql(&self, tenant: &TenantKey) -> String {
         let counter = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
-        self.signer.enter_sql(tenant, self.number.load(Ordering::Relaxed), counter)
+        self.shared.signer.enter_sql(tenant, self.number.load(Ordering::Relaxed), counter)
     }
 
     /// The token of [`enter_sql`](Self::enter_sql) itself.
-    pub fn token(&self, tenant: &TenantKey) -> String {
+    pub(crate) fn token(&self, tenant: &TenantKey) -> String {
         let counter = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
-        self.signer.token(tenant, self.number.load(Ordering::Relaxed), counter)
+        self.shared.signer.token(tenant, self.number.load(Ordering::Relaxed), counter)
     }
 
     /// Begins a transaction, as a tenant or as nobody. It must be ended with [`end`](Self::end).
-    pub async fn begin(&self, tenant: Option<&TenantKey>) -> Result<(), Stop> {
+    pub(crate) async fn begin(&self, tenant: Option<&TenantKey>) -> Result<(), Stop> {
         // Whatever an attack that broke off left open is rolled back first; without a transaction this is a warning.
         self.client.batch_execute("ROLLBACK").await?;
         self.client.batch_execute("BEGIN").await?;
@@ -162,34 +175,38 @@ impl Session {
     }
 
     /// Enters a tenant inside the transaction.
-    pub async fn enter(&self, tenant: &TenantKey) -> Result<(), Stop> {
+    pub(crate) async fn enter(&self, tenant: &TenantKey) -> Result<(), Stop> {
         self.client.batch_execute(&self.enter_sql(tenant)).await?;
         Ok(())
     }
 
     /// Rolls back.
-    pub async fn end(&self) -> Result<(), Stop> {
+    pub(crate) async fn end(&self) -> Result<(), Stop> {
         self.client.batch_execute("ROLLBACK").await?;
         Ok(())
     }
 
     /// Sends one statement (or several, in the simple form) as it is.
-    pub async fn say(&self, sql: &str, wire: Wire) -> Result<Answer, Stop> {
-        match wire {
+    pub(crate) async fn say(&self, sql: &str, wire: Wire) -> Result<Answer, Stop> {
+        let answer = match wire {
             Wire::Simple => match self.client.simple_query(sql).await {
-                Ok(messages) => Ok(done(&messages)),
-                Err(error) => Answer::of(error),
+                Ok(messages) => done(&messages),
+                Err(error) => Answer::of(error)?,
             },
             Wire::Extended => match self.client.execute(sql, &[]).await {
-                Ok(rows) => Ok(Answer::Done { rows, first: None }),
-                Err(error) => Answer::of(error),
+                Ok(rows) => Answer::Done { rows, first: None },
+                Err(error) => Answer::of(error)?,
             },
+        };
+        if answer.is_timeout() {
+            self.shared.unanswered.fetch_add(1, Ordering::Relaxed);
         }
+        Ok(answer)
     }
 
     /// Sends one statement inside a savepoint of the open transaction and undoes it at once, so that the next
     /// attempt finds everything as it was.
-    pub async fn attempt(&self, sql: &str, wire: Wire) -> Result<Answer, Stop> {
+    pub(crate) async fn attempt(&self, sql: &str, wire: Wire) -> Result<Answer, Stop> {
         self.client.batch_execute("SAVEPOINT attempt").await?;
         let answer = self.say(sql, wire).await?;
         self.client.batch_execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
@@ -197,7 +214,7 @@ impl Session {
     }
 
     /// Attempts and then looks, still inside the savepoint, through another tenant's eyes.
-    pub async fn attempt_then(
+    pub(crate) async fn attempt_then(
         &self,
         sql: &str,
         wire: Wire,
@@ -217,13 +234,8 @@ impl Session {
     }
 
     /// One number from the database, for facts of our own.
-    pub async fn number(&self, sql: &str) -> Result<i64, Stop> {
+    pub(crate) async fn number(&self, sql: &str) -> Result<i64, Stop> {
         Ok(self.client.query_one(sql, &[]).await?.get(0))
-    }
-
-    /// A list of texts from the database, for facts of our own.
-    pub async fn texts(&self, sql: &str) -> Result<Vec<String>, Stop> {
-        Ok(self.client.query(sql, &[]).await?.iter().map(|r| r.get(0)).collect())
     }
 }
 
@@ -242,6 +254,6 @@ fn done(messages: &[SimpleQueryMessage]) -> Answer {
 }
 
 /// A tenant's key as it stands in SQL: the server gives it the column's type.
-pub fn key(tenant: &TenantKey) -> String {
+pub(crate) fn key(tenant: &TenantKey) -> String {
     literal(&tenant.to_string())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenantry_blueprint::catalog::Catalog;
+use tenantry_blueprint::catalog::{Catalog, Index};
 use tenantry_blueprint::classify::Classification;
 use tenantry_blueprint::file::Blueprint;
 use tenantry_blueprint::registry::Registry;
@@ -10,14 +10,13 @@ use tenantry_model::{QualifiedName, TenantKey, literal};
 use tenantry_pg::{Client, Target};
 
 use super::Error;
-use super::logins::Signer;
 use super::outcome::Stop;
 use super::request::Limits;
-use super::session::Session;
+use super::session::{Session, Shared};
 use super::subject::Subject;
 
 /// The scene of the attacks.
-pub struct Stage {
+pub(crate) struct Stage {
     /// The admin's connection: reads the catalog, never attacks.
     pub admin: Client,
     /// The structure as it is now.
@@ -40,46 +39,61 @@ pub struct Stage {
     pub as_b: Session,
     /// Runtime logins.
     pub logins: Vec<Target>,
-    /// Who signs.
-    pub signer: Arc<Signer>,
+    /// What sessions share.
+    pub shared: Arc<Shared>,
     /// Protected tables, partitions included.
     pub subjects: Vec<Subject>,
 }
 
 impl Stage {
     /// Protected tables that the application names itself: no partitions.
-    pub fn tables(&self) -> impl Iterator<Item = &Subject> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Subject> {
         self.subjects.iter().filter(|s| s.partition_of.is_none())
     }
 
     /// Tables the runtime may write.
-    pub fn writable(&self) -> impl Iterator<Item = &Subject> {
+    pub(crate) fn writable(&self) -> impl Iterator<Item = &Subject> {
         self.tables().filter(|s| s.writable)
     }
 
     /// A subject by name.
-    pub fn subject(&self, table: &QualifiedName) -> Option<&Subject> {
+    pub(crate) fn subject(&self, table: &QualifiedName) -> Option<&Subject> {
         self.subjects.iter().find(|s| &s.table == table)
     }
 
+    /// Why a unique index may span tenants: the registry says so, or its values say nothing because they cannot be
+    /// guessed (a single uuid).
+    pub(crate) fn global_unique(&self, table: &Subject, index: &Index) -> Option<String> {
+        let entry = self.registry.table(&table.table).and_then(|t| t.global_uniques.get(index.name.as_str()));
+        if let Some(reason) = entry {
+            return Some(reason.clone());
+        }
+        let columns = index.plain_columns()?;
+        let unguessable = columns.iter().any(|c| {
+            table.structure.column(c.as_str()).is_some_and(|c| c.data_type == "uuid")
+                && table.tenant_column() != Some(c)
+        });
+        unguessable.then(|| "its values are random (uuid)".to_owned())
+    }
+
     /// A new connection of the n-th login.
-    pub async fn fresh(&self, n: usize) -> Result<Session, Stop> {
+    pub(crate) async fn fresh(&self, n: usize) -> Result<Session, Stop> {
         let target = &self.logins[n % self.logins.len()];
-        Ok(Session::open(target, self.signer.clone(), &self.limits).await?)
+        Ok(Session::open(target, self.shared.clone(), &self.limits).await?)
     }
 
     /// Names of the logins used, as an SQL list.
-    pub fn login_list(&self) -> String {
+    pub(crate) fn login_list(&self) -> String {
         self.logins.iter().map(|l| literal(l.user())).collect::<Vec<_>>().join(", ")
     }
 
     /// Names of the protected relations, as an SQL list of `regclass` constants.
-    pub fn subject_list(&self) -> String {
+    pub(crate) fn subject_list(&self) -> String {
         self.subjects.iter().map(|s| format!("{}::pg_catalog.regclass", literal(&s.sql))).collect::<Vec<_>>().join(", ")
     }
 
     /// Looks something up in the catalog as the admin. Every column must be text or NULL.
-    pub async fn look(&self, sql: &str) -> Result<Vec<Vec<String>>, Stop> {
+    pub(crate) async fn look(&self, sql: &str) -> Result<Vec<Vec<String>>, Stop> {
         let rows = self.admin.query(sql, &[]).await?;
         Ok(rows
             .iter()
@@ -88,7 +102,7 @@ impl Stage {
     }
 
     /// The same in one column.
-    pub async fn list(&self, sql: &str) -> Result<Vec<String>, Stop> {
+    pub(crate) async fn list(&self, sql: &str) -> Result<Vec<String>, Stop> {
         Ok(self.look(sql).await?.into_iter().filter_map(|mut r| (!r.is_empty()).then(|| r.remove(0))).collect())
     }
 

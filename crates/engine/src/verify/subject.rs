@@ -12,7 +12,7 @@ use super::session::{Answer, Session, Wire, key};
 
 /// One row of a tenant. Holds customers' values: never shown, only used to name the row in SQL.
 #[derive(Clone)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// A condition that holds for this row only.
     pub is_it: String,
     /// Values of key columns, as SQL constants.
@@ -23,7 +23,7 @@ pub struct Sample {
 
 /// The form of an INSERT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// `INSERT … SELECT`
     Select,
     /// Inside `WITH`
@@ -35,11 +35,11 @@ pub enum Shape {
 }
 
 /// Every form in which a refused row must raise an error.
-pub const SHAPES: [Shape; 4] = [Shape::Select, Shape::With, Shape::Merge, Shape::Conflict];
+pub(crate) const SHAPES: [Shape; 4] = [Shape::Select, Shape::With, Shape::Merge, Shape::Conflict];
 
 /// A protected table.
 #[derive(Clone)]
-pub struct Subject {
+pub(crate) struct Subject {
     /// The table.
     pub table: QualifiedName,
     /// Its name in SQL.
@@ -57,7 +57,7 @@ pub struct Subject {
     /// Columns, generated ones included.
     pub columns: Vec<Column>,
     /// The structure as the catalog has it now.
-    pub structure: Table,
+    pub(crate) structure: Table,
     /// A row of tenant A.
     pub a: Option<Sample>,
     /// A row of tenant B.
@@ -70,7 +70,7 @@ pub struct Subject {
 
 impl Subject {
     /// From the blueprint and the catalog; `end` is the tenant column of the table the path arrives at.
-    pub fn new(protected: &ProtectedTable, structure: &Table, end: Option<Ident>) -> Self {
+    pub(crate) fn new(protected: &ProtectedTable, structure: &Table, end: Option<Ident>) -> Self {
         Self {
             table: protected.table.clone(),
             sql: protected.table.quoted(),
@@ -89,7 +89,7 @@ impl Subject {
     }
 
     /// The tenant column, if it has one.
-    pub fn tenant_column(&self) -> Option<&Ident> {
+    pub(crate) fn tenant_column(&self) -> Option<&Ident> {
         match &self.binding {
             Binding::Column { column, .. } => Some(column),
             Binding::Path { .. } => None,
@@ -97,12 +97,12 @@ impl Subject {
     }
 
     /// The tenant column in SQL.
-    pub fn tenant_sql(&self) -> Option<String> {
+    pub(crate) fn tenant_sql(&self) -> Option<String> {
         self.tenant_column().map(Ident::quoted)
     }
 
     /// Rows without a tenant are readable by every tenant.
-    pub fn null_is_shared(&self) -> bool {
+    pub(crate) fn null_is_shared(&self) -> bool {
         matches!(self.binding, Binding::Column { null_is_shared: true, .. })
     }
 
@@ -114,7 +114,7 @@ impl Subject {
     }
 
     /// The first hop's columns on this table, if the reference starts here.
-    pub fn hop_columns(&self) -> &[Ident] {
+    pub(crate) fn hop_columns(&self) -> &[Ident] {
         match self.path().first() {
             Some(hop) if !hop.reverse => &hop.columns,
             _ => &[],
@@ -122,7 +122,7 @@ impl Subject {
     }
 
     /// A condition that holds for the tenant's own rows, spelled out without the policy's help.
-    pub fn owned_by(&self, tenant: &TenantKey) -> String {
+    pub(crate) fn owned_by(&self, tenant: &TenantKey) -> String {
         match &self.binding {
             Binding::Column { column, .. } => format!("t.{} = {}", column.quoted(), key(tenant)),
             Binding::Path { path } => self.walk(path, 0, "t", tenant),
@@ -130,7 +130,7 @@ impl Subject {
     }
 
     /// A condition that holds for rows that are not the tenant's and not everybody's.
-    pub fn foreign_to(&self, tenant: &TenantKey) -> String {
+    pub(crate) fn foreign_to(&self, tenant: &TenantKey) -> String {
         match &self.binding {
             Binding::Column { column, .. } => {
                 let null = if self.null_is_shared() { "false" } else { "true" };
@@ -185,7 +185,12 @@ impl Subject {
     }
 
     /// Fetches a row of the tenant that the session has entered.
-    pub async fn sample(&self, session: &Session, tenant: &TenantKey, rows_max: u64) -> Result<Option<Sample>, Stop> {
+    pub(crate) async fn sample(
+        &self,
+        session: &Session,
+        tenant: &TenantKey,
+        rows_max: u64,
+    ) -> Result<Option<Sample>, Stop> {
         let columns = self.key_columns();
         let list: Vec<String> = columns.iter().map(|c| format!("t.{}::pg_catalog.text", c.name.quoted())).collect();
         let owned = self.owned_by(tenant);
@@ -222,7 +227,7 @@ impl Subject {
 
     /// An INSERT that copies A's row, with fresh values where something is unique and with `set` on top.
     /// Constraints are checked after policies, so that a constraint's refusal shows that the policy agreed.
-    pub fn copy_row(&self, set: &[(Ident, String)], shape: Shape) -> Option<String> {
+    pub(crate) fn copy_row(&self, set: &[(Ident, String)], shape: Shape) -> Option<String> {
         let sample = self.a.as_ref()?;
         let table = &self.sql;
         let columns: Vec<(String, String)> =
@@ -265,7 +270,7 @@ impl Subject {
     }
 
     /// What binds a row to B: the tenant column, or the first hop of B's row.
-    pub fn bound_to_b(&self, b: &TenantKey) -> Option<Vec<(Ident, String)>> {
+    pub(crate) fn bound_to_b(&self, b: &TenantKey) -> Option<Vec<(Ident, String)>> {
         match self.tenant_column() {
             Some(column) => Some(vec![(column.clone(), key(b))]),
             None => {
@@ -281,7 +286,7 @@ impl Subject {
     }
 
     /// A column that can be set to itself without touching a key; the tenant column or any other if need be.
-    pub fn idle_column(&self) -> Option<String> {
+    pub(crate) fn idle_column(&self) -> Option<String> {
         let key: Vec<&Ident> = self.key_columns().iter().map(|c| &c.name).collect();
         let plain = |c: &&Column| !c.generated && c.identity != Some('a');
         self.columns

@@ -11,7 +11,7 @@ const NAMES_MAX: usize = 5;
 
 /// The counts of one attack.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Objects attacked with a control that worked.
     tried: usize,
     /// Attempts made.
@@ -26,37 +26,37 @@ pub struct Tally {
 
 impl Tally {
     /// An object was attacked; its control worked.
-    pub fn tried(&mut self) {
+    pub(crate) fn tried(&mut self) {
         self.tried += 1;
     }
 
     /// One spelling was tried.
-    pub fn attempt(&mut self) {
+    pub(crate) fn attempt(&mut self) {
         self.attempts += 1;
     }
 
     /// The attack succeeded on an object. The first observation of an object stands.
-    pub fn broke(&mut self, object: impl ToString, seen: impl Into<String>) {
+    pub(crate) fn broke(&mut self, object: impl ToString, seen: impl Into<String>) {
         self.broken.entry(plain(&object.to_string())).or_insert(seen.into());
     }
 
     /// An object was left out.
-    pub fn left(&mut self, object: impl ToString, reason: impl Into<String>) {
+    pub(crate) fn left(&mut self, object: impl ToString, reason: impl Into<String>) {
         self.left.entry(reason.into()).or_default().push(object.to_string());
     }
 
     /// One more sentence for the evidence.
-    pub fn note(&mut self, note: impl Into<String>) {
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
 
     /// True if something broke already.
-    pub fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         !self.broken.is_empty()
     }
 
     /// The outcome. `what` completes the sentence "12 tables: …", `noun` names the objects.
-    pub fn finish(self, noun: &str, what: &str) -> Outcome {
+    pub(crate) fn finish(self, noun: &str, what: &str) -> Outcome {
         let mut evidence = Vec::new();
         if !self.broken.is_empty() {
             let mut by_seen: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -89,7 +89,7 @@ impl Tally {
 
     /// As [`finish`](Self::finish), for checks of the catalog: nothing to look at is a pass, since there is
     /// nothing that could be wrong.
-    pub fn finish_static(self, noun: &str, what: &str) -> Outcome {
+    pub(crate) fn finish_static(self, noun: &str, what: &str) -> Outcome {
         if self.tried == 0 && self.broken.is_empty() && self.left.is_empty() {
             let mut evidence = vec![format!("there is no {noun}")];
             evidence.extend(self.notes);
@@ -118,7 +118,7 @@ fn plain(object: &str) -> String {
 }
 
 /// A few names, and how many more.
-pub fn names(objects: &[&str]) -> String {
+pub(crate) fn names(objects: &[&str]) -> String {
     let mut text = objects.iter().take(NAMES_MAX).copied().collect::<Vec<_>>().join(", ");
     if objects.len() > NAMES_MAX {
         text.push_str(&format!(" and {} more", objects.len() - NAMES_MAX));

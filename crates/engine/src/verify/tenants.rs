@@ -12,7 +12,7 @@ const CANDIDATES_MAX: i64 = 200;
 const ROWS_MAX: i64 = 1_000;
 
 /// The two tenants: those given, or the two with rows in most tables.
-pub async fn choose(
+pub(crate) async fn choose(
     admin: &Client,
     blueprint: &Blueprint,
     given: Option<&(String, String)>,

@@ -7,7 +7,7 @@ use super::report::TableLine;
 use super::stage::Stage;
 
 /// One line per table of the application; partitions follow their parent.
-pub fn table_map(stage: &Stage) -> Vec<TableLine> {
+pub(crate) fn table_map(stage: &Stage) -> Vec<TableLine> {
     let mut lines = Vec::new();
     for table in &stage.catalog.tables {
         if table.name.schema.as_str() == "tenantry" {

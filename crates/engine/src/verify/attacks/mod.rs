@@ -58,7 +58,77 @@ attacks! {
     p42_pinning
     p43_on_update_cascade
     p44_match_simple
+    p45_global_unique
+    p46_on_conflict_oracle
+    p47_conflict_expression
+    p48_conflict_through_view
+    p49_exclusion
+    p51_sequences
+    p53_leaky_predicate
+    p54_own_operator
+    p55_leakproof
+    p57_statistics
+    p58_explain_estimates
+    p59_policy_text
+    p61_public_counters
+    p62_activity
+    p63_terminate
+    p64_statement_statistics
+    p65_catalog_names
+    p66_stored_secret
+    p67_predefined_roles
+    p68_raw_readers
+    p69_large_objects
+    p70_copy_of_table
+    p71_partition_direct
+    p72_routing
+    p73_foreign_table
+    p74_loop_back
+    p75_create
+    p76_temp_shadow
+    p77_notify
+    p78_advisory_locks
+    p79_prepared_transactions
+    p80_copy_from
+    p81_copy_to
+    p82_merge
+    p83_cached_plan
+    p84_role_change
+    p85_drop_owned
+    p86_version_floor
+    p87_role_interplay
+    p88_serializable
+    p89_resource_settings
+    p90_publication
+    p91_replication
+    p94_row_security_off
+    p95_parameter_rights
+    p98_default_privileges
     c01_writable_setting
+    c02_dynamic_sql
+    c03_spellings
+    c04_pg_settings
+    c05_crafted_token
+    c07_commit_escape
+    c08_set_local_autocommit
+    c09_reset_role
+    c10_other_logins
+    c11_wipe_context
+    c12_key_in_reach
+    c13_helper_in_reach
+    c14_parallel_workers
+    s01_context_survives
+    s02_settings
+    s03_hold_cursor
+    s04_prepared_statement
+    s05_temporary_objects
+    s06_listen
+    s07_advisory_lock
+    s08_last_value
+    s09_untrusted_languages
+    s10_open_transaction
+    s11_hidden_state
+    s12_failed_reset
 }
 
 #[cfg(test)]

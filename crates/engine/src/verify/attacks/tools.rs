@@ -90,11 +90,6 @@ pub(super) async fn with_privilege(stage: &Stage, privilege: &str) -> Result<Vec
         .await
 }
 
-/// True for names of our own schema in texts the server prints.
-pub(super) fn is_ours(name: &str) -> bool {
-    name.starts_with("tenantry.")
-}
-
 /// A view in the runtime's reach.
 pub(super) struct View {
     /// As the server prints it.
@@ -160,4 +155,17 @@ pub(super) fn carries_tenant(
 pub(super) fn acts(fk: &tenantry_blueprint::catalog::ForeignKey) -> bool {
     use tenantry_blueprint::catalog::Action::{Cascade, SetDefault, SetNull};
     matches!(fk.on_delete, Cascade | SetNull | SetDefault)
+}
+
+/// A unique key that keeps to one tenant: it holds the tenant, or what binds the row to it, or a reference to
+/// another protected row (whose key a stranger would have to know first).
+pub(super) fn holds_tenant(table: &Subject, columns: &[tenantry_model::Ident]) -> bool {
+    let bound = table.tenant_column().is_some_and(|c| columns.contains(c));
+    let hop = table.hop_columns();
+    bound || (!hop.is_empty() && hop.iter().all(|c| columns.contains(c)))
+}
+
+/// The index behind the primary key. A key that stays on the id alone says no more than a sequence does (P-51).
+pub(super) fn is_primary(table: &Subject, index: &tenantry_blueprint::catalog::Index) -> bool {
+    table.structure.primary_key.as_ref().is_some_and(|k| k.name == index.name)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{apply, complete, completions, inspect, man, plan, registry, rollback, status, verify};
+use crate::commands::{apply, complete, completions, inspect, man, plan, registry, rollback, status, up, verify};
 use crate::output::Format;
 
 const AFTER: &str = "\
@@ -63,6 +63,7 @@ pub(crate) struct Global {
 /// The commands, in the order they are used.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Up(up::Args),
     Inspect(inspect::Args),
     Plan(plan::Args),
     Apply(apply::Args),

@@ -138,6 +138,8 @@ classed!(
     tenantry_engine::inspect::Error,
     tenantry_engine::survey::SurveyError,
     tenantry_engine::verify::Error,
+    tenantry_embedded::Error,
+    tenantry_engine::inspect::server::Unfit,
     tenantry_engine::credentials::CredentialsError
 );
 

@@ -9,6 +9,7 @@ pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod rollback;
 pub(crate) mod status;
+pub(crate) mod up;
 pub(crate) mod verify;
 
 mod reading;
@@ -37,6 +38,7 @@ impl Outcome {
 /// Runs a command.
 pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome, Failure> {
     match command {
+        Command::Up(args) => up::run(args, settings).await,
         Command::Inspect(args) => inspect::run(args, settings).await,
         Command::Plan(args) => plan::run(args, settings).await,
         Command::Verify(args) => verify::run(args, settings).await,

@@ -1,11 +1,15 @@
 //! `tenantry plan`: makes the blueprint and writes it down for review.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use tenantry_blueprint::catalog::Catalog;
+use tenantry_blueprint::classify::Classification;
 use tenantry_blueprint::file::{Blueprint, Phase};
+use tenantry_blueprint::registry::Registry;
 use tenantry_blueprint::{plan, survey};
 use tenantry_engine::{report, survey as data};
+use tenantry_pg::Client;
 
 use super::Outcome;
 use super::apply::BLUEPRINT_FILE;
@@ -13,7 +17,7 @@ use super::reading::{Reading, accept, listed};
 use super::running::summary;
 use crate::config::Settings;
 use crate::errors::Failure;
-use crate::output::files;
+use crate::output::{Output, files};
 
 const AFTER: &str = "\
 Writes into DIR, all files or none:
@@ -55,23 +59,10 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     let reading = Reading::of(&settings, registry).await?;
     reading.refuse_old_server(&settings)?;
     let options = plan::Options { create_root: args.create_root };
-    let mut blueprint = plan::plan(&reading.catalog, &reading.classification, registry, &options);
-    if !args.no_survey {
-        let progress = output.progress(0);
-        progress.now("looking for rows that cross tenants");
-        let probes = survey::probes(&reading.catalog, &reading.classification, registry);
-        let mut found = data::run(&reading.client, &probes).await?;
-        progress.finish();
-        accept(&mut found, registry);
-        blueprint.findings.append(&mut found);
-    }
-    let written = [
-        (BLUEPRINT_FILE, blueprint.to_json()),
-        ("up.sql", blueprint.up_sql()),
-        ("down.sql", blueprint.down_sql()),
-        ("report.html", report::plan_html(&blueprint, &reading.classification)),
-    ];
-    files::write_folder(&args.out, &written)?;
+    let blueprint =
+        make(&reading.client, &reading.catalog, &reading.classification, registry, &options, !args.no_survey, &output)
+            .await?;
+    let written = write(&args.out, &blueprint, &reading.classification)?;
     let blocked = blueprint.blocking().count();
     if output.is_human() {
         output.text(&human(&blueprint, &args))?;
@@ -79,7 +70,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
         let steps = |phase: Phase| blueprint.steps.iter().filter(|s| s.phase == phase).count();
         output.json(&json!({
             "format": 1, "database": blueprint.database, "fingerprint": blueprint.fingerprint, "out": args.out,
-            "files": written.iter().map(|(name, _)| name).collect::<Vec<_>>(), "blocked": blocked > 0,
+            "files": written, "blocked": blocked > 0,
             "tables_protected": blueprint.tables.len(),
             "steps": { "apply": steps(Phase::Apply), "complete": steps(Phase::Complete) },
             "seconds": blueprint.steps.iter().map(|s| s.estimate.seconds).sum::<f64>(),
@@ -87,6 +78,44 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
         }))?;
     }
     Ok(Outcome::findings(blocked > 0))
+}
+
+/// Plans, and looks at the data if told so.
+pub(super) async fn make(
+    client: &Client,
+    catalog: &Catalog,
+    classification: &Classification,
+    registry: &Registry,
+    options: &plan::Options,
+    look_at_data: bool,
+    output: &Output,
+) -> Result<Blueprint, Failure> {
+    let mut blueprint = plan::plan(catalog, classification, registry, options);
+    if look_at_data {
+        let progress = output.progress(0);
+        progress.now("looking for rows that cross tenants");
+        let mut found = data::run(client, &survey::probes(catalog, classification, registry)).await?;
+        progress.finish();
+        accept(&mut found, registry);
+        blueprint.findings.append(&mut found);
+    }
+    Ok(blueprint)
+}
+
+/// Writes the blueprint and what people review, all files or none. Gives their names.
+pub(super) fn write(
+    folder: &Path,
+    blueprint: &Blueprint,
+    classification: &Classification,
+) -> Result<Vec<&'static str>, Failure> {
+    let written = [
+        (BLUEPRINT_FILE, blueprint.to_json()),
+        ("up.sql", blueprint.up_sql()),
+        ("down.sql", blueprint.down_sql()),
+        ("report.html", report::plan_html(blueprint, classification)),
+    ];
+    files::write_folder(folder, &written)?;
+    Ok(written.iter().map(|(name, _)| *name).collect())
 }
 
 fn human(blueprint: &Blueprint, args: &Args) -> String {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use tenantry_model::Class;
@@ -41,6 +41,28 @@ pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> Result<(), Fai
         let _ = fs::remove_file(&fresh);
         failed(e)
     })
+}
+
+/// Makes a folder that only its owner may look into; an existing one keeps its rights.
+pub(crate) fn make_private_folder(path: &Path) -> Result<(), Failure> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|e| {
+        Failure::new(Class::Denied, format!("cannot make the folder {}", path.display()))
+            .because(e)
+            .code("file-unwritable")
+    })
+}
+
+/// Removes a file that may be gone already.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::new(Class::Denied, format!("cannot remove {}", path.display()))
+                .because(e)
+                .code("file-unwritable"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes several files into a folder, all or none: nothing is renamed before everything is written.

@@ -1,0 +1,168 @@
+//! The demonstration application: its files travel inside the binary, its database is `engage`.
+
+use std::path::PathBuf;
+
+use tenantry_blueprint::registry::Registry;
+use tenantry_engine::apply;
+use tenantry_engine::credentials::Credentials;
+use tenantry_model::{Class, Ident, literal};
+use tenantry_pg::{Session, Target, class_of, connect, connect_with, in_plain_words, tokio_postgres};
+
+use super::place::Place;
+use crate::commands::apply::CREDENTIALS_FILE;
+use crate::errors::Failure;
+use crate::output::Output;
+use crate::output::files::{self, Readers};
+
+/// Name of its database.
+pub(super) const DATABASE: &str = "engage";
+
+const SCHEMA: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/engage/schema.sql"));
+const GENERATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/engage/generate.sql"));
+const REGISTRY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/engage/tenantry.toml"));
+
+/// The seed of the generated rows: everybody's demonstration is the same.
+const SEED: i32 = 1;
+
+/// The demonstration on one server.
+pub(super) struct Demo {
+    /// Its database, as the administrator.
+    pub(super) target: Target,
+    /// Where its files are.
+    pub(super) folder: PathBuf,
+    /// What each of its tables is.
+    pub(super) registry: Registry,
+    admin: Target,
+}
+
+impl Demo {
+    /// The demonstration of this place; nothing is made yet but its folder.
+    pub(super) fn at(place: &Place) -> Result<Self, Failure> {
+        let folder = place.folder();
+        let registry =
+            Registry::parse(REGISTRY).map_err(|e| Failure::bug("read the demonstration's registry").because(e))?;
+        let target = place.admin.with_database(DATABASE);
+        files::make_private_folder(&folder)?;
+        files::write(&folder.join("tenantry.toml"), REGISTRY, Readers::Everybody)?;
+        files::write(&folder.join("admin.url"), &conninfo(&target), Readers::Owner)?;
+        Ok(Self { target, folder, registry, admin: place.admin.clone() })
+    }
+
+    /// The file with the application's logins and its signing key.
+    pub(super) fn credentials(&self) -> PathBuf {
+        self.folder.join(CREDENTIALS_FILE)
+    }
+
+    /// Makes the database and fills it, unless an earlier run did. A half-made one is made anew.
+    pub(super) async fn make(&self, tenants: u32, rows: u32, output: &Output) -> Result<(), Failure> {
+        self.create_database().await?;
+        let mut client = connect_with(&self.target, &Session::plain()).await?;
+        let made = "SELECT to_regclass('public.workspaces') IS NOT NULL";
+        if client.query_one(made, &[]).await.map_err(failed("look for the demonstration"))?.get(0) {
+            output.say(&format!("database {DATABASE} is there already (--reset begins anew)"));
+            return Ok(());
+        }
+        let progress = output.progress(0);
+        progress.now(format!("making {rows} rows of {tenants} tenants"));
+        // schema and rows together: whoever interrupts this finds nothing next time, not half of it
+        let transaction = client.transaction().await.map_err(failed("begin"))?;
+        transaction.batch_execute(SCHEMA).await.map_err(failed("make the demonstration's schema"))?;
+        transaction.batch_execute(GENERATE).await.map_err(failed("load the generator"))?;
+        let sql = format!("SELECT pg_temp.demo_generate({tenants}, {rows}, {SEED})");
+        let row = transaction.query_one(&sql, &[]).await.map_err(failed("make the demonstration's rows"))?;
+        transaction.commit().await.map_err(failed("commit the demonstration"))?;
+        client.batch_execute("VACUUM ANALYZE").await.map_err(failed("gather statistics"))?;
+        client.close().await;
+        progress.finish();
+        output.say(&format!("database {DATABASE}: {} rows of {tenants} tenants made", row.get::<_, i64>(0)));
+        Ok(())
+    }
+
+    async fn create_database(&self) -> Result<(), Failure> {
+        let client = connect(&self.admin).await?;
+        let sql = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)";
+        let there: bool = client.query_one(sql, &[&DATABASE]).await.map_err(failed("look for the database"))?.get(0);
+        if !there {
+            let create = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", ident(DATABASE)?.quoted());
+            client.batch_execute(&create).await.map_err(failed("create the database"))?;
+        }
+        client.close().await;
+        Ok(())
+    }
+
+    /// Takes the isolation back, and drops the database and the application's login.
+    pub(super) async fn drop(&self, output: &Output) -> Result<(), Failure> {
+        let client = connect(&self.admin).await?;
+        let sql = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)";
+        let there: bool = client.query_one(sql, &[&DATABASE]).await.map_err(failed("look for the database"))?.get(0);
+        if there {
+            output.say(&format!("dropping database {DATABASE}"));
+            // what tenantry made belongs to the whole server (roles): the database's own end does not remove it
+            let status = apply::status(&self.target).await?;
+            if status.state.is_some() {
+                let options = apply::Options { disconnect: true, allow_old_server: true, ..Default::default() };
+                apply::rollback(&self.target, &options, &apply::Silent).await?;
+            }
+            let drop = format!("DROP DATABASE {} WITH (FORCE)", ident(DATABASE)?.quoted());
+            client.batch_execute(&drop).await.map_err(failed("drop the database"))?;
+        }
+        let sql = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'engage_app')";
+        if client.query_one(sql, &[]).await.map_err(failed("look for the login"))?.get(0) {
+            client.batch_execute("DROP ROLE engage_app").await.map_err(failed("drop the login engage_app"))?;
+        }
+        client.close().await;
+        files::remove(&self.credentials())
+    }
+
+    /// For psql: the first runtime login, without its password.
+    pub(super) fn runtime_conninfo(&self) -> String {
+        let user = Credentials::read(&self.credentials()).ok().and_then(|c| c.logins.first().map(|l| l.user.clone()));
+        let (host, port) = (self.target.host(), self.target.port());
+        format!("host={host} port={port} dbname={DATABASE} user={}", user.unwrap_or_default())
+    }
+
+    /// Writes the runtime logins where libpq looks for passwords, readable by the owner alone.
+    pub(super) fn write_pgpass(&self) -> Result<(), Failure> {
+        let credentials = Credentials::read(&self.credentials())?;
+        let escape = |s: &str| s.replace('\\', "\\\\").replace(':', "\\:");
+        let line = |user: &str, password: &str| format!("*:*:{DATABASE}:{}:{}\n", escape(user), escape(password));
+        let text: String = credentials.logins.iter().map(|l| line(&l.user, &l.password)).collect();
+        files::write(&self.folder.join("pgpass"), &text, Readers::Owner)
+    }
+}
+
+/// The target as one text, password included, for a file that its owner alone may read.
+fn conninfo(target: &Target) -> String {
+    let names = [
+        ("PGHOST", "host"),
+        ("PGPORT", "port"),
+        ("PGUSER", "user"),
+        ("PGDATABASE", "dbname"),
+        ("PGPASSWORD", "password"),
+        ("PGSSLMODE", "sslmode"),
+        ("PGSSLROOTCERT", "sslrootcert"),
+    ];
+    let pair = |(name, value): &(&str, String)| {
+        let key = names.iter().find(|(env, _)| env == name)?.1;
+        Some(format!("{key}='{}'", value.replace('\\', "\\\\").replace('\'', "\\'")))
+    };
+    target.libpq_env().iter().filter_map(pair).collect::<Vec<_>>().join(" ")
+}
+
+fn ident(name: &str) -> Result<Ident, Failure> {
+    Ident::new(name).map_err(|e| Failure::bug(format!("use the name {}", literal(name))).because(e))
+}
+
+/// For `map_err`: names what a statement was for.
+fn failed(what: &'static str) -> impl Fn(tokio_postgres::Error) -> Failure {
+    move |e| {
+        let class = class_of(&e);
+        let failure = Failure::new(class, format!("cannot {what}: {}", in_plain_words(&e)));
+        match class {
+            Class::Denied => {
+                failure.remedy("give the address of a superuser, or of a role with CREATEDB and CREATEROLE")
+            }
+            _ => failure,
+        }
+    }
+}

@@ -1,6 +1,6 @@
 -- Fails if a foreign key of the current database does not hold, or if two rows joined by one name different tenants.
 -- The generators write with foreign key checks off; this is the proof that they may. Columns that count as the tenant:
--- those of the same name in both tables that also reference the root, whose name stands in the setting demo.root.
+-- those of the same name in both tables that also reference the root, whose name stands in the setting demo.root (unset: there is no tenant yet).
 DO $$
 DECLARE
   fk record;
@@ -26,7 +26,7 @@ BEGIN
       SELECT a.attname FROM pg_attribute a JOIN pg_attribute b ON b.attname = a.attname
       WHERE a.attrelid = fk.conrelid AND b.attrelid = fk.confrelid AND a.attnum > 0 AND NOT a.attisdropped
         AND EXISTS (SELECT FROM pg_constraint r WHERE r.contype = 'f' AND r.conrelid = fk.conrelid
-                    AND r.confrelid = current_setting('demo.root')::regclass AND r.conkey = ARRAY[a.attnum])
+                    AND r.confrelid = nullif(current_setting('demo.root', true), '')::regclass AND r.conkey = ARRAY[a.attnum])
     LOOP
       EXECUTE format('SELECT count(*) FROM %s c JOIN %s p ON %s WHERE c.%I <> p.%I', fk.child, fk.parent, fk.same, tenant.attname, tenant.attname) INTO bad;
       IF bad > 0 THEN

@@ -127,7 +127,7 @@ BEGIN
 
   INSERT INTO contacts (id, workspace_id, external_id, email, phone, created_at, updated_at)
   SELECT pg_temp.demo_id(seed, 'contact', k, i), id, 'c-' || i, CASE WHEN i % 10 < 9 THEN format('c%s@customer.example', i) END,
-         CASE WHEN i % 3 = 0 THEN '+3460' || lpad((i % 10000000)::text, 7, '0') END, start, start + (i * 7919 % 25920000) * interval '1 s'
+         CASE WHEN i % 3 = 0 THEN '+3460' || lpad((i % 10000000)::text, 7, '0') END, start, start + (i::bigint * 7654321 % 25920000) * interval '1 s'
   FROM demo_plan, generate_series(0, contacts - 1) i;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 
@@ -140,7 +140,7 @@ BEGIN
 
   INSERT INTO property_assignments (workspace_id, contact_id, user_property_id, value, assigned_at)
   SELECT id, pg_temp.demo_id(seed, 'contact', k, i / properties), pg_temp.demo_id(seed, 'property', k, i % properties),
-         to_jsonb('v' || i % 100), start + (i * 7919 % 25920000) * interval '1 s'
+         to_jsonb('v' || i % 100), start + (i::bigint * 7654321 % 25920000) * interval '1 s'
   FROM demo_plan, generate_series(0, least(assignments, contacts * properties) - 1) i;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 
@@ -148,7 +148,7 @@ BEGIN
   SELECT pg_temp.demo_id(seed, 'segment', k, i), id, 'Segment ' || i,
          (CASE WHEN i % 10 < 7 THEN 'running' WHEN i % 10 < 9 THEN 'draft' ELSE 'paused' END)::segment_status,
          (ARRAY['{}', '{marketing}', '{product,trial}'])[1 + i % 3]::text[],
-         jsonb_build_object('property', 'country', 'equals', chr(65 + i % 26)), start, start + (i * 104729 % 25920000) * interval '1 s'
+         jsonb_build_object('property', 'country', 'equals', chr(65 + i % 26)), start, start + (i::bigint * 7654321 % 25920000) * interval '1 s'
   FROM demo_plan, generate_series(0, segments - 1) i;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 
@@ -180,14 +180,14 @@ BEGIN
 
   INSERT INTO templates (id, workspace_id, name, channel, subject, body, updated_at)
   SELECT pg_temp.demo_id(seed, 'template', k, i), id, 'Template ' || i, (ARRAY['email', 'email', 'sms', 'push'])[1 + i % 4]::channel,
-         'Subject ' || i, jsonb_build_object('text', 'Text ' || i), start + (i * 104729 % 25920000) * interval '1 s'
+         'Subject ' || i, jsonb_build_object('text', 'Text ' || i), start + (i::bigint * 7654321 % 25920000) * interval '1 s'
   FROM demo_plan, generate_series(0, templates - 1) i;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 
   INSERT INTO journeys (id, workspace_id, entry_segment_id, name, status, definition, created_at, updated_at)
   SELECT pg_temp.demo_id(seed, 'journey', k, i), id, pg_temp.demo_id(seed, 'segment', k, i % segments), 'Journey ' || i,
          (ARRAY['running', 'running', 'draft', 'paused', 'finished'])[1 + i % 5]::journey_status, '{"entry": "segment"}', start,
-         start + (i * 104729 % 25920000) * interval '1 s'
+         start + (i::bigint * 7654321 % 25920000) * interval '1 s'
   FROM demo_plan, generate_series(0, journeys - 1) i;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 
@@ -200,14 +200,14 @@ BEGIN
 
   INSERT INTO journey_runs (id, journey_id, contact_id, entered_at, left_at)
   SELECT pg_temp.demo_id(seed, 'run', k, i), pg_temp.demo_id(seed, 'journey', k, i % journeys), pg_temp.demo_id(seed, 'contact', k, i * 31 % contacts),
-         start + (i * 7919 % 25920000) * interval '1 s', CASE WHEN i % 5 > 0 THEN start + (i * 7919 % 25920000 + 86400) * interval '1 s' END
+         start + (i::bigint * 7654321 % 25920000) * interval '1 s', CASE WHEN i % 5 > 0 THEN start + (i::bigint * 7654321 % 25920000 + 86400) * interval '1 s' END
   FROM demo_plan, generate_series(0, runs - 1) i;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 
   INSERT INTO broadcasts (id, workspace_id, segment_id, template_id, subscription_group_id, name, status, scheduled_at, created_at, updated_at)
   SELECT pg_temp.demo_id(seed, 'broadcast', k, i), id, pg_temp.demo_id(seed, 'segment', k, i % segments), pg_temp.demo_id(seed, 'template', k, i % templates),
          pg_temp.demo_id(seed, 'group', k, i % 2), 'Broadcast ' || i, (ARRAY['sent', 'sent', 'scheduled', 'draft', 'cancelled'])[1 + i % 5],
-         start + (i * 104729 % 25920000) * interval '1 s', start, start + (i * 104729 % 25920000) * interval '1 s'
+         start + (i::bigint * 7654321 % 25920000) * interval '1 s', start, start + (i::bigint * 7654321 % 25920000) * interval '1 s'
   FROM demo_plan, generate_series(0, broadcasts - 1) i;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 
@@ -216,19 +216,19 @@ BEGIN
          CASE WHEN i % 3 > 0 THEN pg_temp.demo_id(seed, 'broadcast', k, i % broadcasts) END,
          CASE WHEN i % 3 = 0 THEN pg_temp.demo_id(seed, 'step', k, i % journeys * 3 + 1) END,
          (ARRAY['delivered', 'delivered', 'delivered', 'sent', 'bounced', 'queued', 'failed'])[1 + i % 7]::delivery_status,
-         'm' || i, start + (i * 7919 % 25920000) * interval '1 s'
+         'm' || i, start + (i::bigint * 7654321 % 25920000) * interval '1 s'
   FROM demo_plan, generate_series(0, deliveries - 1) i;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 
   INSERT INTO delivery_clicks (delivery_id, url, clicked_at)
-  SELECT pg_temp.demo_id(seed, 'delivery', k, i * 5 % deliveries), 'https://shop.example/item/' || i % 50, start + (i * 7919 % 25920000) * interval '1 s'
+  SELECT pg_temp.demo_id(seed, 'delivery', k, i * 5 % deliveries), 'https://shop.example/item/' || i % 50, start + (i::bigint * 7654321 % 25920000) * interval '1 s'
   FROM demo_plan, generate_series(0, clicks - 1) i WHERE deliveries > 0;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 
   INSERT INTO events (id, workspace_id, contact_id, name, properties, occurred_at)
   SELECT pg_temp.demo_id(seed, 'event', k, i), id, pg_temp.demo_id(seed, 'contact', k, i * 17 % contacts),
          (ARRAY['page_viewed', 'page_viewed', 'cart_filled', 'order_placed', 'signed_in'])[1 + i % 5],
-         jsonb_build_object('page', '/p/' || i % 200), start + (i * 7919 % 25920000) * interval '1 s'
+         jsonb_build_object('page', '/p/' || i % 200), start + (i::bigint * 7654321 % 25920000) * interval '1 s'
   FROM demo_plan, generate_series(0, events - 1) i;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 
@@ -238,7 +238,7 @@ BEGIN
 
   INSERT INTO audit_log (workspace_id, member_id, action, target_type, target_id, metadata, occurred_at)
   SELECT id, pg_temp.demo_id(seed, 'member', k, i % members), (ARRAY['segment.updated', 'broadcast.sent', 'member.signed_in'])[1 + i % 3],
-         'segment', pg_temp.demo_id(seed, 'segment', k, i % segments), '{}', start + (i * 7919 % 25920000) * interval '1 s'
+         'segment', pg_temp.demo_id(seed, 'segment', k, i % segments), '{}', start + (i::bigint * 7654321 % 25920000) * interval '1 s'
   FROM demo_plan, generate_series(0, audits - 1) i;
   GET DIAGNOSTICS n = ROW_COUNT; made := made + n;
 

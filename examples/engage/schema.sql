@@ -2,23 +2,21 @@
 -- every workspace in the same tables, the login of the application owns them, and only the queries keep workspaces
 -- apart. Load it into an empty database as a superuser or as a role with CREATEROLE that owns the database.
 
--- The application's login of today. It has no password here: whoever runs the demonstration gives it one.
+-- The application's login of today owns everything and is called after the database: engage_app in database engage. It
+-- has no password here: whoever runs the demonstration gives it one.
 DO $$
+DECLARE
+  app text := current_database() || '_app';
 BEGIN
-  CREATE ROLE engage_app LOGIN;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-  NULL; -- another database of this cluster made it
-END $$;
-
-DO $$
-BEGIN
-  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND NOT pg_has_role('engage_app', 'MEMBER') THEN
-    EXECUTE format('GRANT engage_app TO %I', current_user);
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = app) THEN
+    EXECUTE format('CREATE ROLE %I LOGIN', app);
   END IF;
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    EXECUTE format('GRANT %I TO %I', app, current_user);
+  END IF;
+  EXECUTE format('GRANT CREATE, USAGE ON SCHEMA public TO %I', app);
+  PERFORM set_config('role', app, false);
 END $$;
-
-GRANT CREATE, USAGE ON SCHEMA public TO engage_app;
-SET ROLE engage_app;
 SET search_path = public;
 
 CREATE TYPE workspace_kind AS ENUM ('root', 'parent', 'child');

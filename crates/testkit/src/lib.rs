@@ -11,6 +11,7 @@
 //!
 //! Everything here panics with a clear text when it cannot do its work: a test that cannot run has failed.
 
+pub mod ablation;
 pub mod corpus;
 mod database;
 mod dump;

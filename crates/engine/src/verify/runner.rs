@@ -87,13 +87,13 @@ async fn attack(
 ) -> Result<Report, Error> {
     let begun = Instant::now();
     let started_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let stage = set_up(request, admin).await?;
+    let mut stage = set_up(request, admin).await?;
     observer.event(Event::Started { checks: selected.len() });
     let mut checks = Vec::with_capacity(selected.len());
     for attack in selected {
         observer.event(Event::Begin { id: attack.id, title: attack.title });
         let left = request.limits.total.saturating_sub(begun.elapsed());
-        let outcome = one(attack, &stage, left).await;
+        let outcome = one(attack, &mut stage, left).await;
         let check = check(attack, outcome, &stage);
         observer.event(Event::End { id: attack.id, status: check.status });
         checks.push(check);
@@ -124,7 +124,7 @@ async fn close(stage: Stage) {
     admin.close().await;
 }
 
-async fn one(attack: &Attack, stage: &Stage, left: Duration) -> Outcome {
+async fn one(attack: &Attack, stage: &mut Stage, left: Duration) -> Outcome {
     if left.is_zero() {
         return Outcome::Skipped("the time budget of this run was used up".into());
     }
@@ -134,10 +134,9 @@ async fn one(attack: &Attack, stage: &Stage, left: Duration) -> Outcome {
         Ok(Err(Stop(why))) => Outcome::Skipped(format!("the attack broke off: {why}")),
         Err(_) => Outcome::Skipped("the time budget of this run was used up during this check".into()),
     };
-    // Whatever the attack left open ends here; a session that is gone will tell the next attack itself.
-    for session in [&stage.as_a, &stage.as_b] {
-        let _ = session.end().await;
-    }
+    // Whatever the attack left open ends here. A connection it cost is replaced; if that fails, the next attack
+    // finds out and says so.
+    let _ = stage.revive().await;
     match (outcome, stage.shared.unanswered.load(Ordering::Relaxed)) {
         // A statement that was broken off might have succeeded: no pass without an answer.
         (Outcome::Pass(evidence), n @ 1..) => {

@@ -41,6 +41,8 @@ pub(crate) enum Answer {
         message: String,
         /// The hint.
         hint: String,
+        /// It names a constraint or a column: not the word of a trigger, nor of a missing partition.
+        named: bool,
     },
 }
 
@@ -52,7 +54,7 @@ impl Answer {
 
     /// Refused by a constraint, which is checked after the policy: the policy let it through.
     pub(crate) fn is_constraint(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if code.starts_with("23"))
+        matches!(self, Self::Refused { code, named: true, .. } if code.starts_with("23"))
     }
 
     /// Broken off by a time limit: says nothing either way.
@@ -82,6 +84,7 @@ impl Answer {
                 code: db.code().code().to_owned(),
                 message: db.message().to_owned(),
                 hint: db.hint().unwrap_or_default().to_owned(),
+                named: db.constraint().is_some() || db.column().is_some(),
             }),
             _ => Err(error.into()),
         }
@@ -134,6 +137,11 @@ impl Session {
         self.number.store(row.get(0), Ordering::Relaxed);
         self.counter.store(0, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// True if the connection is gone, or no longer in step with the server.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.client.is_closed()
     }
 
     /// Closes the connection and waits until it is gone.

@@ -106,6 +106,17 @@ impl Stage {
         Ok(self.look(sql).await?.into_iter().filter_map(|mut r| (!r.is_empty()).then(|| r.remove(0))).collect())
     }
 
+    /// Ends what is open on the two sessions, and replaces one that is gone.
+    pub(super) async fn revive(&mut self) -> Result<(), Stop> {
+        if self.as_a.is_lost() || self.as_a.end().await.is_err() {
+            self.as_a = self.fresh(0).await?;
+        }
+        if self.as_b.is_lost() || self.as_b.end().await.is_err() {
+            self.as_b = self.fresh(self.logins.len() - 1).await?;
+        }
+        Ok(())
+    }
+
     /// Fetches a row of each tenant from every table.
     pub(super) async fn fill(&mut self) -> Result<(), Error> {
         let broken = |s: &Stop| Error::Context { reason: s.0.clone() };

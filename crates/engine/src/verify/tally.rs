@@ -99,13 +99,30 @@ impl Tally {
     }
 }
 
+/// "2 foreign keys between protected tables": the word before the first preposition gets the plural.
 fn plural(n: usize, noun: &str) -> String {
-    let many = match noun.strip_suffix('y') {
-        _ if n == 1 => noun.to_owned(),
+    const AFTER: [&str; 12] = [
+        " between ",
+        " in ",
+        " with ",
+        " over ",
+        " on ",
+        " of ",
+        " the ",
+        " to ",
+        " outside ",
+        " by ",
+        " partitioned ",
+        " beyond ",
+    ];
+    let cut = AFTER.iter().filter_map(|w| noun.find(w)).min().unwrap_or(noun.len());
+    let (head, rest) = noun.split_at(cut);
+    let many = match head.strip_suffix('y') {
+        _ if n == 1 => head.to_owned(),
         Some(stem) if !stem.ends_with(['a', 'e', 'o']) => format!("{stem}ies"),
-        _ => format!("{noun}s"),
+        _ => format!("{head}s"),
     };
-    format!("{n} {many}")
+    format!("{n} {many}{rest}")
 }
 
 /// An object's name as the registry and the blueprint write it, whichever way the server quoted it.
@@ -154,5 +171,6 @@ mod tests {
         assert_eq!(names(&["a", "b", "c", "d", "e", "f", "g"]), "a, b, c, d, e and 2 more");
         assert_eq!(plural(2, "policy"), "2 policies");
         assert_eq!(plural(2, "key"), "2 keys");
+        assert_eq!(plural(3, "foreign key between protected tables"), "3 foreign keys between protected tables");
     }
 }

@@ -20,7 +20,7 @@ async fn run(stage: &Stage) -> Verdict {
             continue;
         }
         match session.say(&format!("SELECT 1 FROM {} t LIMIT 1", table.sql), Wire::Simple).await? {
-            Answer::Refused { code, message, hint } => {
+            Answer::Refused { code, message, hint, .. } => {
                 tally.tried();
                 if code != "42501" || !message.starts_with("tenantry:") {
                     tally.broke(&table.table, format!("refused with {code}, not with the tenantry: message"));

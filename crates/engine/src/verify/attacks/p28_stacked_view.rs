@@ -17,7 +17,8 @@ async fn run(stage: &Stage) -> Verdict {
     let rows = stage
         .look(&format!(
             "WITH RECURSIVE d(top, oid) AS ( \
-               SELECT c.oid, c.oid FROM pg_class c WHERE c.relkind = 'v' AND {} \
+               SELECT c.oid, c.oid FROM pg_class c WHERE c.relkind = 'v' \
+               AND c.relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'tenantry') AND {} \
                UNION SELECT d.top, p.refobjid FROM d JOIN pg_rewrite w ON w.ev_class = d.oid \
                JOIN pg_depend p ON p.classid = 'pg_rewrite'::regclass AND p.objid = w.oid \
                AND p.refclassid = 'pg_class'::regclass AND p.refobjid <> d.oid) \

@@ -15,6 +15,7 @@ pub(super) const ATTACK: Attack = Attack {
 async fn run(stage: &Stage) -> Verdict {
     use futures::StreamExt as _;
     let mut tally = Tally::default();
+    let session = stage.fresh(0).await?;
     for table in &stage.subjects {
         if table.partition_of.is_none() && own(table, &mut tally).is_none() {
             continue;
@@ -22,8 +23,8 @@ async fn run(stage: &Stage) -> Verdict {
         tally.tried();
         let parent = table.partition_of.as_ref().and_then(|p| stage.subject(p)).unwrap_or(table);
         let sql = format!("COPY (SELECT 1 FROM {} t WHERE {} LIMIT 1) TO STDOUT", table.sql, parent.foreign_to(&stage.a));
-        stage.as_a.begin(Some(&stage.a)).await?;
-        let bytes = match stage.as_a.client().copy_out(&sql).await {
+        session.begin(Some(&stage.a)).await?;
+        let bytes = match session.client().copy_out(&sql).await {
             Ok(stream) => {
                 let mut stream = Box::pin(stream);
                 let mut n = 0;
@@ -34,10 +35,11 @@ async fn run(stage: &Stage) -> Verdict {
             }
             Err(_) => 0,
         };
-        stage.as_a.end().await?;
+        session.end().await?;
         if bytes > 0 {
             tally.broke(&table.table, "COPY delivers rows of other tenants");
         }
     }
+    session.close().await;
     Ok(tally.finish("table", "COPY delivers nothing of other tenants"))
 }

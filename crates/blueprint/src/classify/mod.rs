@@ -20,6 +20,8 @@ mod words;
 use serde::{Deserialize, Serialize};
 use tenantry_model::{Ident, KeyKind, QualifiedName};
 
+pub(crate) use references::kind_beside;
+
 use crate::catalog::Catalog;
 use crate::registry::Registry;
 

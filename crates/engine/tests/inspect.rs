@@ -31,35 +31,29 @@ fn names<T: ToString>(list: impl IntoIterator<Item = T>) -> Vec<String> {
     list.into_iter().map(|n| n.to_string()).collect()
 }
 
-async fn nasty(major: u32) -> Option<(Database, Catalog)> {
-    let db = postgres(major).database("nasty").await;
-    let client = db.connect_plain().await;
-    let icu: i64 =
-        client.query_one("SELECT count(*) FROM pg_collation WHERE collprovider = 'i'", &[]).await.unwrap().get(0);
-    let trgm: i64 = client
-        .query_one("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'", &[])
-        .await
-        .unwrap()
-        .get(0);
-    if icu == 0 || trgm == 0 {
-        eprintln!("PostgreSQL {major} was built without ICU or pg_trgm: nothing checked on it");
-        return None;
-    }
-    db.execute(NASTY).await;
-    let catalog = read(&db).await;
-    Some((db, catalog))
+/// A server without ICU has no collation under which different texts are equal; everything else stays.
+async fn has_icu(db: &Database) -> bool {
+    let made = "CREATE COLLATION public.probe (provider = icu, locale = 'und'); DROP COLLATION public.probe";
+    db.connect().await.batch_execute(made).await.is_ok()
 }
 
 #[tokio::test]
 async fn a_nasty_schema_is_read_whole() {
     for major in available() {
-        let Some((db, catalog)) = nasty(major).await else { continue };
+        let db = postgres(major).database("nasty").await;
+        let icu = has_icu(&db).await;
+        let plain = "provider = icu, locale = 'und-u-ks-level2', deterministic = false";
+        db.execute(&if icu { NASTY.to_owned() } else { NASTY.replace(plain, "locale = 'C'") }).await;
+        let catalog = read(&db).await;
         check_nasty(&catalog);
+        let code = table(&catalog, "\"Sales.Dept\".\"Order.Item\"").column("code").unwrap();
+        assert_eq!(code.collation_deterministic, !icu);
         if major >= 18 {
             temporal_keys(&db).await;
         }
         assert_eq!(catalog.server_version_num / 10_000, major);
         assert_eq!(of_database(read(&db).await), of_database(catalog), "two reads of PostgreSQL {major} differ");
+        eprintln!("read on PostgreSQL {}", postgres(major).version());
     }
 }
 
@@ -81,7 +75,6 @@ fn check_nasty(c: &Catalog) {
     assert_eq!(names(&item.primary_key.as_ref().unwrap().columns), ["workSpace", "no"]);
     assert_eq!(item.column("no").unwrap().identity, Some('a'));
     assert!(item.column("gross").unwrap().generated);
-    assert!(!item.column("code").unwrap().collation_deterministic);
     assert_eq!(item.column("code").unwrap().collation.as_deref(), Some("public.no_case"));
     assert_eq!(item.exclusions.len(), 1);
     assert_eq!(names(&item.checks[0].columns), ["price"]);
@@ -169,7 +162,7 @@ async fn temporal_keys(db: &Database) {
          CREATE TABLE stay (room int, during tsrange, price int, PRIMARY KEY (room, during WITHOUT OVERLAPS));
          CREATE TABLE visit (room int, during tsrange, double int GENERATED ALWAYS AS (room * 2) VIRTUAL,
                              FOREIGN KEY (room, PERIOD during) REFERENCES stay (room, PERIOD during));
-         ALTER TABLE visit ADD CONSTRAINT some CHECK (room > 0) NOT ENFORCED;
+         ALTER TABLE visit ADD CONSTRAINT loose CHECK (room > 0) NOT ENFORCED;
          ALTER TABLE visit ADD CONSTRAINT filled NOT NULL room NOT VALID;",
     )
     .await;
@@ -179,7 +172,7 @@ async fn temporal_keys(db: &Database) {
     let visit = table(&catalog, "public.visit");
     assert!(visit.foreign_keys[0].period && visit.column("double").unwrap().generated);
     assert!(!visit.column("room").unwrap().not_null && !visit.checks[0].validated);
-    db.execute("DROP TABLE visit, stay").await;
+    db.execute("DROP TABLE visit, stay; DROP EXTENSION btree_gist").await;
 }
 
 #[tokio::test]
@@ -278,6 +271,12 @@ async fn an_empty_database_is_read() {
     assert_eq!(names(catalog.schemas.iter().map(|s| &s.name)), ["public"]);
 }
 
+/// Seconds a process has had a processor, which other work on the machine does not lengthen.
+fn processor_seconds(pid: &str) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    text.split(' ').next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1e9
+}
+
 /// A thousand tables with columns, keys, references and indexes; prints the time, asserts what was read.
 #[tokio::test]
 async fn a_thousand_tables_are_read_in_one_go() {
@@ -297,10 +296,14 @@ async fn a_thousand_tables_are_read_in_one_go() {
     )
     .await;
     let client = db.connect().await;
+    let server: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    let server = server.to_string();
     for run in ["cold", "warm"] {
-        let begin = Instant::now();
+        let (begin, ours, theirs) = (Instant::now(), processor_seconds("thread-self"), processor_seconds(&server));
         let catalog = inspect::read(&client).await.unwrap();
-        eprintln!("1,000 tables read in {:.2} s ({run})", begin.elapsed().as_secs_f64());
+        let (ours, theirs) = (processor_seconds("thread-self") - ours, processor_seconds(&server) - theirs);
+        let wall = begin.elapsed().as_secs_f64();
+        eprintln!("1,000 tables read in {wall:.2} s ({run}); processor time: server {theirs:.2} s, reader {ours:.2} s");
         assert_eq!(catalog.tables.len(), 1000);
         assert!(
             catalog

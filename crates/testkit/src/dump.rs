@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::LazyLock;
-
-use tenantry_embedded::binaries::{Binaries, found};
 
 use crate::database::{Database, PREFIX};
+use crate::server::all_programs;
 
 /// `pg_dump --schema-only` of the database, without the random tokens newer versions print.
 pub fn dump(database: &Database) -> String {
@@ -21,10 +19,9 @@ pub fn dump_roles(database: &Database) -> String {
 
 /// The folder of the `pg_dump` for a server's major version: its own, or else that of the next higher version.
 pub fn pg_dump_for(database: &Database) -> PathBuf {
-    static FOUND: LazyLock<Vec<Binaries>> = LazyLock::new(found);
     let own = database.server().binaries();
     std::iter::once(own)
-        .chain(FOUND.iter())
+        .chain(all_programs())
         .filter(|b| b.version.major() >= own.version.major())
         .filter(|b| b.program("pg_dump").is_some() && b.program("pg_dumpall").is_some())
         .min_by_key(|b| b.version.major())

@@ -19,3 +19,9 @@ pub fn kept(name: &str) -> PathBuf {
     std::fs::create_dir_all(&folder).unwrap_or_else(|e| panic!("cannot make {}: {e}", folder.display()));
     folder
 }
+
+/// Folders of programs that `bin/test` has put below `target/pg`, one per version.
+pub fn installed() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(target().join("pg")).into_iter().flatten().flatten();
+    entries.map(|e| e.path().join("bin")).filter(|bin| bin.join("postgres").exists()).collect()
+}

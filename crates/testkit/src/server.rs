@@ -57,12 +57,20 @@ pub fn available() -> Vec<u32> {
 }
 
 fn programs(major: u32) -> Option<Binaries> {
-    static FOUND: LazyLock<Vec<Binaries>> = LazyLock::new(found);
     if let Some(folder) = std::env::var_os(format!("TENANTRY_TEST_PG{major}")).filter(|v| !v.is_empty()) {
         let binaries = resolve(Some(Path::new(&folder)), None);
         return Some(binaries.unwrap_or_else(|e| panic!("TENANTRY_TEST_PG{major}: {e}")));
     }
-    FOUND.iter().filter(|b| b.version.major() == major).max_by_key(|b| b.version).cloned()
+    all_programs().iter().filter(|b| b.version.major() == major).max_by_key(|b| b.version).cloned()
+}
+
+/// What `tenantry up` would find, and what `bin/test` has installed.
+pub(crate) fn all_programs() -> &'static [Binaries] {
+    static ALL: LazyLock<Vec<Binaries>> = LazyLock::new(|| {
+        let installed = place::installed();
+        found().into_iter().chain(installed.iter().filter_map(|folder| Binaries::at(folder).ok())).collect()
+    });
+    &ALL
 }
 
 fn start(major: u32) -> Server {

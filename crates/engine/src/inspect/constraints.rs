@@ -23,7 +23,8 @@ SELECT k.conrelid AS relation, k.conname::text AS name, k.contype::text AS kind,
              JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number ORDER BY u.place) AS on_delete_columns,
        k.condeferrable AS deferrable, k.condeferred AS deferred, k.convalidated AS validated,
        k.conparentid <> 0 OR k.coninhcount > 0 AS inherited,
-       coalesce((to_jsonb(k) ->> 'conperiod')::bool, false) AS period,
+       CASE WHEN k.contype IN ('p', 'u', 'f') AND current_setting('server_version_num')::int4 >= 180000
+            THEN (to_jsonb(k) ->> 'conperiod')::bool ELSE false END AS period,
        coalesce(i.indnullsnotdistinct, false) AS nulls_not_distinct,
        pg_get_constraintdef(k.oid) AS definition, m.description AS comment
 FROM pg_constraint k

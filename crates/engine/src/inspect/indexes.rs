@@ -30,7 +30,10 @@ SELECT i.indrelid AS relation, c.relname::text AS name, m.amname::text AS method
        pg_get_expr(i.indpred, i.indrelid, true) AS predicate, pg_get_indexdef(i.indexrelid) AS definition,
        ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u (number, place)
              LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.number ORDER BY u.place) AS columns,
-       ARRAY(SELECT pg_get_indexdef(i.indexrelid, n, true) FROM generate_series(1, i.indnkeyatts) n) AS keys,
+       ARRAY(SELECT CASE WHEN i.indkey[n - 1] = 0 THEN pg_get_indexdef(i.indexrelid, n, true)
+                    ELSE (SELECT quote_ident(a.attname) FROM pg_attribute a
+                          WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1]) END
+             FROM generate_series(1, i.indnkeyatts) n) AS keys,
        i.indoption::int2[] AS options,
        EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AS of_constraint,
        NOT (0 = ANY (i.indkey)) AND (SELECT bool_and(class.leakproof) FROM class WHERE class.oid = ANY (i.indclass)) AS leakproof,
@@ -50,6 +53,7 @@ pub(super) fn put(rows: &[Read], bytes: &HashMap<u32, i64>, tables: &mut HashMap
         let Some(table) = tables.get_mut(&row.id("relation")?) else { continue };
         let mut index = index(row)?;
         index.bytes = bytes.get(&row.id("id")?).copied().unwrap_or_default();
+        table.size.index_bytes += index.bytes;
         table.indexes.push(index);
     }
     tables.values_mut().for_each(|t| t.indexes.sort_by(|a, b| a.name.cmp(&b.name)));

@@ -11,7 +11,6 @@ use super::row::{Read, query};
 const SQL: &str = "
 SELECT c.oid AS id,
        CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) ELSE pg_table_size(c.oid) END AS bytes,
-       CASE WHEN c.relkind = 'i' THEN 0 ELSE pg_indexes_size(c.oid) END AS index_bytes,
        pg_relation_size(c.oid) / current_setting('block_size')::int8 AS pages
 FROM pg_class c
 WHERE (c.oid = ANY ($1) OR c.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = ANY ($1)))
@@ -30,7 +29,6 @@ pub(super) fn put(rows: &[Read], tables: &mut HashMap<u32, Table>) -> Result<Has
         match tables.get_mut(&row.id("id")?) {
             Some(table) => {
                 table.size.bytes = bytes;
-                table.size.index_bytes = row.get::<Option<i64>>("index_bytes")?.unwrap_or_default();
                 table.size.pages = row.get::<Option<i64>>("pages")?.unwrap_or(table.size.pages);
             }
             None => {

@@ -50,6 +50,7 @@ pub fn plan(catalog: &Catalog, classification: &Classification, registry: &Regis
             table: design.root.table.clone(),
             key: design.root.key.iter().cloned().collect(),
             kind: Some(design.kind),
+            confidence: (classification.root.confidence * 1000.0).round() / 1000.0,
             ..classification.root.clone()
         },
         key_kind: design.kind,

@@ -25,7 +25,7 @@ pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
         validate.up = vec![constraint::validate(name, &check)];
         validate.lock = Lock::ShareUpdateExclusive;
         validate.effect = Effect::Scan;
-        validate.estimate = t.leaves().map(sized::scan).reduce(add_up).unwrap_or_default();
+        validate.estimate = sized::sum(t.leaves().map(sized::scan));
         let mut set = table(Phase::Apply, name, format!("Mark {} of {name} NOT NULL", bound.column));
         set.up = vec![column::set_not_null(name, &bound.column), constraint::drop(name, &check)];
         set.down = vec![column::drop_not_null(name, &bound.column)];
@@ -38,8 +38,4 @@ pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
         out.extend([add, validate, set]);
     }
     out
-}
-
-fn add_up(a: crate::file::Estimate, b: crate::file::Estimate) -> crate::file::Estimate {
-    crate::file::Estimate { rows: a.rows + b.rows, bytes: a.bytes + b.bytes, seconds: a.seconds + b.seconds }
 }

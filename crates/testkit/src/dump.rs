@@ -11,10 +11,12 @@ pub fn dump(database: &Database) -> String {
     run(database, "pg_dump", &["--schema-only"]).join("\n")
 }
 
-/// `pg_dumpall --roles-only` of the server, without what belongs to other tests' databases.
+/// `pg_dumpall --roles-only` of the server, without what belongs to other tests' databases. Comments and blank lines
+/// are left out: a heading comes and goes with other tests' roles.
 pub fn dump_roles(database: &Database) -> String {
     let lines = run(database, "pg_dumpall", &["--roles-only"]);
-    lines.into_iter().filter(|line| !names_another_test(line, database.name())).collect::<Vec<_>>().join("\n")
+    let own = |line: &String| !line.is_empty() && !line.starts_with("--") && !names_another_test(line, database.name());
+    lines.into_iter().filter(own).collect::<Vec<_>>().join("\n")
 }
 
 /// The folder of the `pg_dump` for a server's major version: its own, or else that of the next higher version.

@@ -1,5 +1,7 @@
 //! Every hazard is found where it is, and no longer where it is cured; and each has its page.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod support;
 
 use std::collections::BTreeSet;

@@ -23,6 +23,8 @@ pub(super) struct Facts<'a> {
     pub(super) incoming: Vec<Vec<(usize, usize)>>,
     /// Tables of people who log in, and their one-to-one extensions.
     pub(super) people: Vec<bool>,
+    /// The schema leaves keys and NOT NULL to the application: a column that may be NULL says nothing.
+    pub(super) lax: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -39,7 +41,8 @@ impl<'a> Facts<'a> {
                 incoming[r.target].push((from, n));
             }
         }
-        let mut facts = Self { tables, names, full_names, references, incoming, people: Vec::new() };
+        let lax = is_lax(&references);
+        let mut facts = Self { tables, names, full_names, references, incoming, people: Vec::new(), lax };
         facts.people = people::find(&facts);
         facts
     }
@@ -89,6 +92,14 @@ impl<'a> Facts<'a> {
     pub(super) fn is_unique(&self, table: usize, columns: &[Ident]) -> bool {
         self.tables[table].is_unique(columns)
     }
+}
+
+/// Hardly a foreign key, and most references may be NULL.
+fn is_lax(references: &[Vec<Reference>]) -> bool {
+    let all = references.iter().flatten().count();
+    let declared = references.iter().flatten().filter(|r| r.enforced).count();
+    let nullable = references.iter().flatten().filter(|r| r.nullable).count();
+    all >= 5 && declared * 10 < all && nullable * 10 > all * 6
 }
 
 /// Table by name; a partition's name leads to its topmost parent.

@@ -130,7 +130,10 @@ pub(super) fn joined(facts: &Facts<'_>, t: usize, root: Option<usize>) -> Option
     if facts.people[t] || Some(t) == root {
         return None;
     }
-    let person = person(facts, t)?;
+    let person = match person(facts, t) {
+        Some(person) => person,
+        None => return named_membership(facts, t, root),
+    };
     let stems = &facts.names[t];
     let group_like = |g: usize| Some(g) == root || facts.names[g].iter().any(|w| GROUPS.contains(&w.as_str()));
     let mut groups: Vec<usize> = (0..facts.references[t].len())
@@ -163,6 +166,21 @@ pub(super) fn joined(facts: &Facts<'_>, t: usize, root: Option<usize>) -> Option
     let is =
         (says_so && (group_like(target) || pair) && facts.payload(t) <= 9) || (pair && group_like(target) && small);
     is.then_some((person, group))
+}
+
+/// `workspace_members` with a person of another service (`user_id text`, or an e-mail): the name says it, and the
+/// group stands for the person too in what is given back.
+fn named_membership(facts: &Facts<'_>, t: usize, root: Option<usize>) -> Option<(usize, usize)> {
+    let whole = words::squashed(&facts.names[t]);
+    let stem = whole.strip_suffix("membership").or_else(|| whole.strip_suffix("member")).filter(|s| !s.is_empty())?;
+    let person =
+        facts.has_column(t, &["userid", "memberid", "email", "profileid", "personid", "authuserid", "useremail"]);
+    let group = (0..facts.references[t].len()).find(|&n| {
+        let target = facts.references[t][n].target;
+        let called = words::squashed(&facts.names[target]);
+        Some(target) == root && stem.ends_with(&called) || called == stem
+    })?;
+    (person && facts.references[t][group].role != Role::Pointer).then_some((group, group))
 }
 
 /// The reference that names the person, or the person's membership of something larger; who created or invited

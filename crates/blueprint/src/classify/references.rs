@@ -35,6 +35,8 @@ pub(super) struct Reference {
     pub(super) nullable: bool,
     /// Rows go with the parent.
     pub(super) cascade: bool,
+    /// Rows outlive the parent, with NULL here.
+    pub(super) set_null: bool,
     /// What it is for.
     pub(super) role: Role,
     /// The column says more than the table's name (`max_order_id`).
@@ -65,6 +67,7 @@ pub(super) fn find(
                         enforced: true,
                         nullable: fk.columns.iter().any(|c| tables[t].column(c.as_str()).is_none_or(|c| !c.not_null)),
                         cascade: fk.on_delete == Action::Cascade,
+                        set_null: fk.on_delete == Action::SetNull,
                         role: fk
                             .columns
                             .iter()
@@ -96,6 +99,7 @@ pub(super) fn find(
                         enforced: false,
                         nullable: !column.not_null,
                         cascade: false,
+                        set_null: false,
                         role: role(&column.name, &names[target.table]),
                         qualified: target.qualified,
                         type_differs: target.type_differs,
@@ -166,12 +170,15 @@ pub(crate) fn kind_beside<'t>(table: &'t Table, column: &Ident) -> Option<&'t Id
 /// Tables by what columns may call them.
 struct Directory<'a> {
     tables: &'a [&'a Table],
+    full_names: &'a [Vec<String>],
     exact: BTreeMap<String, Vec<usize>>,
     last: BTreeMap<String, Vec<usize>>,
+    /// The one table of users, whatever stands before the word in its name.
+    users: Option<usize>,
 }
 
 impl<'a> Directory<'a> {
-    fn new(tables: &'a [&'a Table], names: &[Vec<String>], full_names: &[Vec<String>]) -> Self {
+    fn new(tables: &'a [&'a Table], names: &[Vec<String>], full_names: &'a [Vec<String>]) -> Self {
         let mut exact: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut last: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for t in 0..tables.len() {
@@ -187,7 +194,7 @@ impl<'a> Directory<'a> {
                 last.entry(words::squashed(&full_names[t][1..])).or_default().push(t);
             }
         }
-        Self { tables, exact, last }
+        Self { tables, full_names, exact, last, users: users(tables, full_names) }
     }
 
     /// The table a column means, if its name and its type say so.
@@ -207,18 +214,33 @@ impl<'a> Directory<'a> {
             if skip > 0 && matches!(stem, [one] if is_vague(one)) {
                 return None;
             }
-            let stem = words::squashed(stem);
-            let list = self.exact.get(&stem).or_else(|| {
-                // only whole column names may call a table by the end of its name
-                self.last.get(&stem).filter(|l| skip == 0 && self.nearest(from, l).is_some())
-            });
-            if let Some(target) =
-                list.and_then(|l| self.nearest(from, l)).and_then(|t| self.fitting(from, t, family, skip))
-            {
+            if let Some(target) = self.called(from, stem, skip).and_then(|t| self.fitting(from, t, family, skip)) {
                 return Some(target);
             }
         }
         None
+    }
+
+    /// The table that goes by these words, seen from another one.
+    fn called(&self, from: usize, stem: &[String], skip: usize) -> Option<usize> {
+        let spelled_out: Vec<String> = stem.iter().map(|w| words::spelled_out(w).to_owned()).collect();
+        for stem in [stem, &spelled_out] {
+            if let Some(t) = self.exact.get(&words::squashed(stem)).and_then(|l| self.nearest(from, l)) {
+                return Some(t);
+            }
+        }
+        if skip > 0 {
+            return None;
+        }
+        // only whole column names may call a table by the end of its name: with a prefix many tables share,
+        // or with the words this table's own name begins with (`chat_room_members.room_id` means `chat_rooms`)
+        if let Some(t) = self.last.get(&words::squashed(stem)).and_then(|l| self.nearest(from, l)) {
+            return Some(t);
+        }
+        let own = &self.full_names[from];
+        let siblings = (1..own.len()).rev().map(|n| [&own[..n], stem].concat());
+        let sibling = siblings.filter_map(|s| self.exact.get(&words::squashed(&s))).find_map(|l| self.nearest(from, l));
+        sibling.or(self.users.filter(|_| matches!(stem, [one] if matches!(one.as_str(), "user" | "member" | "uid"))))
     }
 
     /// The one table of the list, or the one in the same schema; `None` if there are several.
@@ -254,6 +276,25 @@ impl<'a> Directory<'a> {
             }
             _ => None,
         }
+    }
+}
+
+/// The one table whose name ends in `user` and that looks like people: `auth_user`, `core_users`.
+fn users(tables: &[&Table], full_names: &[Vec<String>]) -> Option<usize> {
+    let mut found = (0..tables.len()).filter(|&t| {
+        let last = full_names[t].last().is_some_and(|w| w == "user");
+        let known = tables[t].columns.iter().any(|c| {
+            matches!(
+                words::squashed(&words::stems(c.name.as_str())).as_str(),
+                "email" | "username" | "login" | "password" | "passwd"
+            )
+        });
+        let join = tables[t].primary_key.as_ref().is_some_and(|k| k.columns.len() > 1);
+        last && known && !join && full_names[t].len() <= 2
+    });
+    match (found.next(), found.next()) {
+        (Some(one), None) => Some(one),
+        _ => None,
     }
 }
 

@@ -91,6 +91,9 @@ pub(super) fn reference_stems(column: &str) -> Option<Vec<String>> {
         stems.pop();
         return Some(stems);
     }
+    if stems == ["uid"] {
+        return Some(stems);
+    }
     // `teamid`, `channelid`: all lower case, nothing between the words
     let [word] = stems.as_slice() else { return None };
     let stem = word.strip_suffix("uuid").or_else(|| word.strip_suffix("id")).filter(|s| s.len() > 2)?;
@@ -260,12 +263,36 @@ pub(super) fn is_actor(stems: &[String]) -> bool {
         "publisher",
         "assignee",
         "assigner",
-        "owner",
         "moderator",
         "resolver",
         "installer",
     ];
     stems.iter().any(|w| w == "by") || stems.last().is_some_and(|w| DOERS.contains(&w.as_str()))
+}
+
+/// What a common abbreviation stands for.
+pub(super) fn spelled_out(word: &str) -> &str {
+    match word {
+        "repo" => "repository",
+        "env" => "environment",
+        "dept" => "department",
+        "msg" => "message",
+        "img" => "image",
+        "cat" => "category",
+        "config" => "configuration",
+        "app" => "application",
+        "acct" => "account",
+        "usr" | "uid" => "user",
+        "proj" => "project",
+        "ws" => "workspace",
+        "doc" => "document",
+        "conv" => "conversation",
+        "subscr" => "subscription",
+        "perm" => "permission",
+        "cust" => "customer",
+        "attr" => "attribute",
+        w => w,
+    }
 }
 
 /// Words that relate two things of one kind.

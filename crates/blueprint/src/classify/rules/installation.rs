@@ -41,7 +41,7 @@ const SETTINGS: &[&str] = &[
 pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
     let stems = &case.facts.names[case.table];
     let whole = case.facts.has_word(case.table, WHOLE);
-    let settings = stems.len() <= 2 && stems.iter().any(|w| SETTINGS.contains(&w.as_str()));
+    let settings = stems.len() <= 2 && case.facts.has_word(case.table, SETTINGS);
     let towards_tenant = case.references().iter().any(|r| case.class_of(r.target).is_some_and(Class::is_scoped));
     if towards_tenant {
         return None;

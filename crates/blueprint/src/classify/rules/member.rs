@@ -12,7 +12,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
         Evidence::new(
             Class::Membership,
             0.97,
-            format!("joins {} to {}", case.name(list[person].target), case.name(list[group].target)),
+            if person == group {
+                format!("its name says that it joins people to {}", case.name(list[group].target))
+            } else {
+                format!("joins {} to {}", case.name(list[person].target), case.name(list[group].target))
+            },
         )
     })
 }

@@ -30,7 +30,12 @@ const NAMES: &[&str] = &[
     "heartbeat",
     "worker",
     "scheduler",
+    "scheduled",
     "checkpoint",
+    "ratelimit",
+    "throttle",
+    "counter",
+    "sequence",
 ];
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
@@ -42,14 +47,23 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
         return None;
     }
     let worked_off = case.facts.has_column(case.table, TRIES) && case.facts.has_column(case.table, WHEN);
-    let named = case.facts.has_word(case.table, NAMES) && case.references().iter().all(|r| r.target == case.table);
+    let part = case
+        .references()
+        .iter()
+        .any(|r| r.target != case.table && !r.nullable && case.class_of(r.target) == Some(Class::System));
+    if part && case.references().iter().all(|r| case.class_of(r.target).is_some_and(|c| !c.is_scoped())) {
+        return Some(Evidence::new(Class::System, 0.7, "part of what a framework keeps for itself"));
+    }
+    let rate_limit = case.facts.has_word(case.table, &["rate"]) && case.facts.has_word(case.table, &["limit"]);
+    let named = rate_limit
+        || case.facts.has_word(case.table, NAMES) && case.references().iter().all(|r| r.target == case.table);
     match (worked_off, named) {
         (true, _) => {
             Some(Evidence::new(Class::System, 0.74, "a job queue, by its columns; nothing in it leads to a tenant"))
         }
         (_, true) => Some(Evidence::new(
             Class::System,
-            0.66,
+            0.82,
             "a queue, cache or lock, by its name; nothing in it leads to a tenant",
         )),
         _ => None,

@@ -26,6 +26,10 @@ const LIKELY: &[&str] = &[
     "unit",
     "release",
     "announcement",
+    "broadcast",
+    "notice",
+    "new",
+    "news",
     "changelog",
     "tag",
     "product",
@@ -81,7 +85,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
     if case.root.is_none() && case.root_column.is_none() {
         return None;
     }
-    let last = stems.last().is_some_and(|w| LIKELY.contains(&w.as_str()));
+    let last = stems.last().is_some_and(|w| LIKELY.iter().any(|l| w == l || l.len() >= 6 && w.ends_with(l)));
     if last && !refers_anywhere(case) {
         // a mark for built-in rows means that there are others, which somebody made
         let mixed =

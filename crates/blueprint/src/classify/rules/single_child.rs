@@ -15,7 +15,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
         .filter(|r| r.target != case.table && !case.is_actor(r) && r.role != Role::Pointer && !r.qualified)
         // a part of something that may be missing is owned by it only if nothing else refers to the part
         .filter(|r| {
-            !r.nullable || r.cascade && case.facts.incoming[case.table].iter().all(|(from, _)| *from == case.table)
+            let leaf = case.facts.incoming[case.table].iter().all(|(from, _)| *from == case.table);
+            let nameless = !case.facts.has_column(case.table, &["name", "title", "subject", "slug"]);
+            !r.nullable || case.facts.lax || leaf && (r.cascade || nameless && !r.set_null)
         })
         .filter(|r| case.class_of(r.target).is_some_and(Class::is_scoped))
         .filter(|r| r.enforced || !authored(case, r))

@@ -46,8 +46,16 @@ fn evidence(case: &Case<'_>, r: &Reference) -> Evidence {
         (false, false) => format!("column `{column}` names the root {root} and has its key's type (no foreign key)"),
         (false, true) => format!("column `{column}` names the root {root}, though its type is text and the key is not"),
     };
-    let question = (r.type_differs && r.nullable)
-        .then(|| format!("Does `{column}` hold the key of {root}, or an id of another service?"));
+    let question = if r.type_differs && r.nullable {
+        Some(format!("Does `{column}` hold the key of {root}, or an id of another service?"))
+    } else if case.facts.people[case.table] && case.has_members {
+        Some(format!(
+            "A membership table joins people to {root}, and each person also has one `{column}`. Does a person belong to that one \
+             (then: direct), or is it only where the person starts (then: shared)?"
+        ))
+    } else {
+        None
+    };
     let mut e = Evidence::new(if question.is_some() { Class::Unknown } else { Class::Direct }, weight, reason);
     e.column = Some(column.clone());
     e.nullable = r.nullable;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{apply, complete, completions, inspect, man, plan, registry, rollback, status, up, verify};
+use crate::commands::{
+    apply, complete, completions, doctor, inspect, man, plan, registry, rollback, status, up, verify,
+};
 use crate::output::Format;
 
 const AFTER: &str = "\
@@ -71,6 +73,7 @@ pub(crate) enum Command {
     Rollback(rollback::Args),
     Status(status::Args),
     Verify(verify::Args),
+    Doctor(doctor::Args),
     Registry(registry::Args),
     Completions(completions::Args),
     #[command(hide = true)]

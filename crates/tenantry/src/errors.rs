@@ -1,5 +1,7 @@
 //! What a command prints when it could not do its work, and the exit code that follows from the class.
 
+mod codes;
+
 use std::error::Error;
 use std::fmt;
 use std::io::Write;
@@ -116,51 +118,34 @@ impl fmt::Display for Failure {
     }
 }
 
-/// An error of one of the crates, with its own class and a message that already says what to do.
+/// An error of one of the crates: its own class, a message that already says what to do, and the page of its kind.
 macro_rules! classed {
-    ($($error:ty),* $(,)?) => { $(
+    ($($error:ty => $code:expr),* $(,)?) => { $(
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                let mut failure = Failure::new(error.class(), error.to_string());
-                if let Some(source) = error.source() {
-                    failure = failure.because(source);
+                let code: fn(&$error) -> Option<&'static str> = $code;
+                let failure = Failure { code: code(&error), ..Failure::new(error.class(), error.to_string()) };
+                match error.source() {
+                    Some(source) => failure.because(source),
+                    None => failure,
                 }
-                failure
             }
         }
     )* };
 }
 
-classed!(
-    tenantry_pg::TargetError,
-    tenantry_blueprint::registry::ParseError,
-    tenantry_engine::apply::Error,
-    tenantry_engine::inspect::Error,
-    tenantry_engine::survey::SurveyError,
-    tenantry_engine::verify::Error,
-    tenantry_embedded::Error,
-    tenantry_engine::inspect::server::Unfit,
-    tenantry_engine::credentials::CredentialsError
-);
-
-impl From<tenantry_pg::ConnectError> for Failure {
-    fn from(error: tenantry_pg::ConnectError) -> Self {
-        use tenantry_pg::ConnectError as E;
-        let code = match &error {
-            E::Unreachable { .. } => "server-unreachable",
-            E::Password { .. } | E::PasswordMissing { .. } | E::Refused { .. } => "login-refused",
-            E::DatabaseMissing { .. } => "database-missing",
-            E::TlsRefused { .. } | E::Tls { .. } | E::NoTrustedAuthority { .. } => "tls",
-            E::CertificateFile { .. } | E::TlsSetup { .. } => "tls",
-            E::TooManyConnections { .. } | E::NotReady { .. } => "server-busy",
-            E::Session { .. } | E::Other { .. } => "connection",
-        };
-        let failure = Failure::new(error.class(), error.to_string()).code(code);
-        match error.source() {
-            Some(source) => failure.because(source),
-            None => failure,
-        }
-    }
+classed! {
+    tenantry_pg::ConnectError => codes::connect,
+    tenantry_pg::TargetError => |_| Some("database-url"),
+    tenantry_blueprint::registry::ParseError => |_| Some("registry-unreadable"),
+    tenantry_embedded::Error => codes::embedded,
+    tenantry_engine::apply::Error => codes::apply,
+    tenantry_engine::credentials::CredentialsError => |_| Some("credentials-file"),
+    tenantry_engine::inspect::Error => |_| None,
+    tenantry_engine::inspect::server::Unfit => codes::unfit,
+    tenantry_engine::journal::JournalError => |_| Some("journal-damaged"),
+    tenantry_engine::survey::SurveyError => |_| None,
+    tenantry_engine::verify::Error => codes::verify,
 }
 
 #[cfg(test)]

@@ -22,20 +22,15 @@ fn attack_id(name: &str) -> Option<String> {
     Some(format!("{}-{number}", letter.to_uppercase()))
 }
 
-/// Codes that errors of the command line carry: every `.code("…")` and `code: "…"` of the binary.
+/// Codes that errors of the command line carry: `.code("…")` anywhere, and every page that `errors` names.
 fn error_codes(tree: &Tree) -> BTreeSet<String> {
-    let is_code = |s: &str| s.contains('-') || s == "tls" || s == "connection";
     let mut codes = BTreeSet::new();
-    for (_, text) in tree.under("crates/tenantry/src/", ".rs") {
+    for (path, text) in tree.under("crates/tenantry/src/", ".rs") {
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for (before, marker) in [("code(\"", '"'), ("=> \"", '"')] {
-            for part in text.split(before).skip(1) {
-                let code = part.split(marker).next().unwrap_or_default();
-                if is_code(code) && code.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
-                    codes.insert(code.to_owned());
-                }
-            }
-        }
+        let maps_errors = path.contains("/src/errors");
+        let marks: &[&str] = if maps_errors { &["=> \"", "Some(\""] } else { &["code(\""] };
+        let after = marks.iter().flat_map(|mark| text.split(mark).skip(1));
+        codes.extend(after.filter_map(|part| part.split('"').next()).map(str::to_owned));
     }
     codes
 }

@@ -6,7 +6,7 @@ use super::Tree;
 pub(super) const FOLDERS: &[(&str, &[&str])] = &[
     ("crates/blueprint/src/classify/rules/", &[]),
     ("crates/blueprint/src/hazards/", &["tools"]),
-    ("crates/blueprint/src/steps/", &["tools"]),
+    ("crates/blueprint/src/steps/", &["tools", "sized"]),
     ("crates/engine/src/verify/attacks/", &["tools"]),
 ];
 

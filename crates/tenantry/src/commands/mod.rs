@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod complete;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod plan;
@@ -46,6 +47,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Complete(args) => complete::run(args, settings).await,
         Command::Rollback(args) => rollback::run(args, settings).await,
         Command::Status(args) => status::run(args, settings).await,
+        Command::Doctor(args) => doctor::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),
         Command::Completions(args) => completions::run(args, settings),
         Command::Man(args) => man::run(args, settings),

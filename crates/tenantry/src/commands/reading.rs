@@ -86,20 +86,63 @@ pub(super) fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// Findings as people read them: one block each, worst first.
+/// Most objects that are named under one finding; the machine-readable forms name them all.
+const OBJECTS_SHOWN_MAX: usize = 8;
+
+/// Findings as people read them: worst first, and one block for all objects of which the same is said.
 pub(super) fn listed<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
     let mut sorted: Vec<&Finding> = findings.into_iter().collect();
     sorted.sort_by_key(|f| (!f.blocks, std::cmp::Reverse(f.severity)));
-    let block = |f: &&Finding| {
-        let blocks = if f.blocks { ", blocks" } else { "" };
-        format!(
-            "  {} ({}{blocks})  {}\n    {}\n    do: {}\n",
-            f.id,
-            severity(f.severity),
-            f.object,
-            f.message,
-            f.remedy
-        )
-    };
-    sorted.iter().map(block).collect()
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in sorted {
+        let alike = |f: &Finding| {
+            (&f.id, f.blocks, f.severity, &f.message, &f.remedy)
+                == (&finding.id, finding.blocks, finding.severity, &finding.message, &finding.remedy)
+        };
+        match groups.iter_mut().find(|g| alike(g[0])) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups.iter().map(|g| block(g)).collect()
+}
+
+/// One block: what is said, of which objects, and what to do.
+fn block(group: &[&Finding]) -> String {
+    let (first, severity) = (group[0], severity(group[0].severity));
+    let blocks = if first.blocks { ", blocks" } else { "" };
+    let mut objects: Vec<&str> = group.iter().map(|f| f.object.as_str()).take(OBJECTS_SHOWN_MAX).collect();
+    let more = format!("and {} more", group.len().saturating_sub(OBJECTS_SHOWN_MAX));
+    if group.len() > OBJECTS_SHOWN_MAX {
+        objects.push(&more);
+    }
+    let objects = objects.join(", ");
+    format!("  {} ({severity}{blocks})  {objects}\n    {}\n    do: {}\n", first.id, first.message, first.remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(id: &str, severity: Severity, object: &str) -> Finding {
+        Finding {
+            id: id.into(),
+            severity,
+            object: object.into(),
+            message: "it is so".into(),
+            remedy: "change it".into(),
+            blocks: false,
+            accepted: None,
+        }
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_the_same_is_said_once() {
+        let many: Vec<Finding> = (0..10).map(|n| finding("sequence-ids", Severity::Low, &format!("t{n}"))).collect();
+        let bad = finding("materialized-view", Severity::Critical, "totals");
+        let text = listed(many.iter().chain([&bad]));
+        let expected = "  materialized-view (critical)  totals\n    it is so\n    do: change it\n  \
+                        sequence-ids (low)  t0, t1, t2, t3, t4, t5, t6, t7, and 2 more\n    it is so\n    do: change it\n";
+        assert_eq!(text, expected);
+    }
 }

@@ -4,7 +4,7 @@
 pub(super) fn connect(error: &tenantry_pg::ConnectError) -> Option<&'static str> {
     use tenantry_pg::ConnectError as E;
     Some(match error {
-        E::Unreachable { .. } => "server-unreachable",
+        E::Unreachable { .. } | E::Silent { .. } => "server-unreachable",
         E::Password { .. } | E::PasswordMissing { .. } | E::Refused { .. } => "login-refused",
         E::DatabaseMissing { .. } => "database-missing",
         E::TlsRefused { .. } | E::Tls { .. } | E::NoTrustedAuthority { .. } => "tls",

@@ -11,7 +11,8 @@ pub fn dump(database: &Database) -> String {
     run(database, "pg_dump", &["--schema-only"]).join("\n")
 }
 
-/// `pg_dumpall --roles-only` of the server, without what belongs to other tests' databases. Comments and blank lines
+/// `pg_dumpall --roles-only` of the server, without what belongs to other tests' databases and without headings,
+/// which come and go with those. Comments and blank lines
 /// are left out: a heading comes and goes with other tests' roles.
 pub fn dump_roles(database: &Database) -> String {
     let lines = run(database, "pg_dumpall", &["--roles-only"]);

@@ -19,6 +19,8 @@ impl Catalog {
         c.parameter_acls.clear();
         for t in &mut c.tables {
             t.oid = 0;
+            // a column that was added and dropped again leaves its slot behind
+            t.column_slots = 0;
             t.size = Default::default();
             for column in &mut t.columns {
                 column.null_fraction = None;

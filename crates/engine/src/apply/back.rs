@@ -4,17 +4,18 @@
 //! given back exactly. The roles, the schema and the journal go together in the last transaction, so that a killed
 //! rollback either has its journal or is over.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tenantry_blueprint::file::{Blueprint, Run, Step};
-use tenantry_model::Ident;
+use tenantry_model::{Ident, QualifiedName};
 use tenantry_pg::Target;
 use tenantry_pg::tokio_postgres::error::SqlState;
 use tokio::time::Instant;
 
 use super::run::{noted, refused, started, states};
 use super::runner::Runner;
-use super::state::{RunState, StepState, begin, todo};
+use super::state::{RunState, begin, todo};
 use super::transaction::{Gone, Work};
 use super::{Command, Error, Event, Observer, Options, Outcome, index, preflight, secrets, sessions, transaction};
 use crate::journal::{self, Journal, JournalError};
@@ -41,7 +42,7 @@ async fn back_with(runner: &mut Runner<'_>) -> Result<Outcome, Error> {
     let before = found.as_ref().map(|j| j.state);
     begin(before, command).map_err(|refusal| refused(runner, command, before, refusal))?;
     let Some(journal) = found else {
-        return Err(Error::NotIsolated { database: runner.database.clone(), command });
+        return Err(Error::NotIsolated { database: runner.database().to_owned(), command });
     };
     free_logins(runner, &journal.blueprint).await?;
 
@@ -50,23 +51,24 @@ async fn back_with(runner: &mut Runner<'_>) -> Result<Outcome, Error> {
     runner.tell(Event::Started { command, steps: left.len(), resumed });
     journal::begin_run(&*runner.work, journal.run, RunState::RollingBack).await?;
     let tail = journal.blueprint.steps.iter().position(|s| s.kind == ROLES).unwrap_or(0);
+    let gone = expected(runner, &journal.blueprint).await?;
     let mut skipped = Vec::new();
     for i in left.iter().copied().filter(|i| *i > tail) {
         runner.stop()?;
         let step = &journal.blueprint.steps[i];
         let begun = Instant::now();
         runner.tell(started(i, step, true));
-        match down(runner, &journal, i, step).await {
+        match down(runner, &journal, i, step, gone).await {
             Ok(left_out) => report(runner, &mut skipped, left_out),
             Err(error) => return Err(noted(runner, &journal, i, error).await),
         }
         runner.tell(Event::StepDone { step: i + 1, took: begun.elapsed() });
     }
     let rest: Vec<usize> = left.iter().copied().filter(|i| *i <= tail).collect();
-    let left_out = last(runner, &journal, &rest).await?;
+    let left_out = last(runner, &journal, &rest, gone).await?;
     report(runner, &mut skipped, left_out);
     for entry in &journal.steps {
-        secrets::forget(&runner.database, entry.mark.as_ref());
+        secrets::forget(runner.database(), entry.mark.as_ref());
     }
     runner.tell(Event::Finished { command });
     Ok(Outcome { state: None, steps: left.len(), resumed, skipped })
@@ -87,7 +89,7 @@ async fn replaced(runner: &mut Runner<'_>, damaged: JournalError) -> Result<Jour
     let tx = runner.work.transaction().await.map_err(&failed)?;
     journal::replace(&tx, blueprint).await?;
     tx.commit().await.map_err(&failed)?;
-    let database = runner.database.clone();
+    let database = runner.database().to_owned();
     journal::read(&*runner.work).await?.ok_or(Error::NotIsolated { database, command: Command::Rollback })
 }
 
@@ -96,34 +98,54 @@ async fn down(
     journal: &Journal,
     i: usize,
     step: &Step,
+    gone: Gone,
 ) -> Result<Vec<(usize, String)>, Error> {
+    let mut left_out = Vec::new();
     if let Some(table) = &step.table
         && !preflight::exists(&*runner.work, table).await?
     {
-        journal::step_undone(&*runner.work, journal.run, i).await?;
-        return Ok(vec![(i + 1, format!("table {table} is gone"))]);
+        left_out.push((i + 1, format!("table {table} is gone")));
     }
     if let Run::ConcurrentIndex { index } | Run::ConcurrentIndexBack { index } = &step.run {
-        return index::run(runner, journal.run, (i, step), index, true, true).await.map(|()| Vec::new());
+        if left_out.is_empty() {
+            left_out = index::run(runner, journal.run, (i, step), index, true, true, gone).await?;
+        } else {
+            journal::step_undone(&*runner.work, journal.run, i).await?;
+        }
+        return Ok(left_out);
     }
-    // a transaction step that is neither done nor open comes from a journal that had to be replaced
-    let unsure = step.run == Run::Transaction && journal.steps[i].state == StepState::Running;
-    let gone = if unsure { Gone::Unsure } else { Gone::LeaveOut };
-    let work = Work { run: journal.run, steps: vec![(i, step)], back: true, gone, last: false };
-    transaction::run(runner, &work).await
+    let gone = gone.for_step(step, journal.steps[i].state);
+    let work = Work { run: journal.run, steps: vec![(i, step)], back: true, gone, done: 0, last: false };
+    left_out.extend(transaction::run(runner, &work).await?);
+    Ok(left_out)
+}
+
+/// What to do when a statement's object is gone: that is only to be expected when somebody dropped a table.
+async fn expected(runner: &Runner<'_>, blueprint: &Blueprint) -> Result<Gone, Error> {
+    let steps = blueprint.steps.iter().filter_map(|s| s.table.as_ref());
+    let tables: BTreeSet<String> =
+        steps.chain(blueprint.tables.iter().map(|t| &t.table)).map(QualifiedName::quoted).collect();
+    let tables: Vec<String> = tables.into_iter().collect();
+    let sql = "SELECT EXISTS (SELECT FROM unnest($1::text[]) AS t (name) WHERE to_regclass(t.name) IS NULL)";
+    let row = runner.work.query_one(sql, &[&tables]).await.map_err(Error::query("look for the tables"))?;
+    Ok(if row.get(0) { Gone::LeaveOut } else { Gone::Refuse })
 }
 
 /// Roles, schema and journal, in one transaction.
-async fn last(runner: &mut Runner<'_>, journal: &Journal, rest: &[usize]) -> Result<Vec<(usize, String)>, Error> {
+async fn last(
+    runner: &mut Runner<'_>,
+    journal: &Journal,
+    rest: &[usize],
+    gone: Gone,
+) -> Result<Vec<(usize, String)>, Error> {
     let steps: Vec<(usize, &Step)> = rest.iter().map(|i| (*i, &journal.blueprint.steps[*i])).collect();
     free_logins(runner, &journal.blueprint).await?;
     for (i, step) in &steps {
         runner.tell(started(*i, step, true));
     }
     let begun = Instant::now();
-    let unsure = steps.iter().any(|(i, _)| journal.steps[*i].state == StepState::Running);
-    let gone = if unsure { Gone::Unsure } else { Gone::LeaveOut };
-    let work = Work { run: journal.run, steps, back: true, gone, last: true };
+    let gone = steps.iter().fold(gone, |gone, (i, step)| gone.for_step(step, journal.steps[*i].state));
+    let work = Work { run: journal.run, steps, back: true, gone, done: 0, last: true };
     match transaction::run(runner, &work).await {
         Ok(left_out) => {
             for i in rest {

@@ -11,6 +11,8 @@ use super::event::Command;
 use super::sessions::{Session, listed};
 use super::state::RunState;
 use crate::credentials::CredentialsError;
+use crate::inspect;
+use crate::inspect::server::{MissingRight, Unfit};
 use crate::journal::JournalError;
 
 /// Why a run did not start, or stopped.
@@ -19,16 +21,9 @@ pub enum Error {
     /// No connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The server is below the version floor.
-    #[error(
-        "the server runs PostgreSQL {version}, which lacks fixes that row-level security needs: update it to {floor} or later, or allow old servers"
-    )]
-    OldServer {
-        /// What runs.
-        version: String,
-        /// What should run.
-        floor: String,
-    },
+    /// The server cannot be worked on.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// The blueprint is for another database.
     #[error("the blueprint is for database `{expected}`, but this is `{found}`: run `tenantry plan` here")]
     OtherDatabase {
@@ -56,16 +51,8 @@ pub enum Error {
         database: String,
     },
     /// The catalog could not be read.
-    #[error("cannot read the catalog of database `{database}`")]
-    Inspect {
-        /// The database.
-        database: String,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-        /// Its class.
-        class: Class,
-    },
+    #[error(transparent)]
+    Inspect(#[from] inspect::Error),
     /// The blueprint has findings that must be settled first.
     #[error("the blueprint is blocked: {}; settle this in tenantry.toml and run `tenantry plan` again", blocked(.findings))]
     Blocked {
@@ -79,12 +66,12 @@ pub enum Error {
         reason: String,
     },
     /// Rights are missing.
-    #[error("login `{user}` lacks rights this needs: {}", .missing.join("; "))]
+    #[error("login `{user}` lacks rights this needs: {}", .missing.iter().map(MissingRight::to_string).collect::<Vec<_>>().join("; "))]
     MissingRights {
         /// The login.
         user: String,
         /// What is missing, each with the statement that grants it.
-        missing: Vec<String>,
+        missing: Vec<MissingRight>,
     },
     /// A role or index that a step makes is there already, and is not ours.
     #[error("{what} exists already and is not tenantry's: rename or drop it, then run the command again")]
@@ -259,11 +246,11 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Connect(e) => e.class(),
-            Self::Inspect { class, .. } => *class,
+            Self::Inspect(e) => e.class(),
+            Self::Unfit(e) => e.class(),
             Self::Journal(e) => e.class(),
             Self::Credentials(e) => e.class(),
-            Self::OldServer { .. }
-            | Self::OtherDatabase { .. }
+            Self::OtherDatabase { .. }
             | Self::OtherServer { .. }
             | Self::Blocked { .. }
             | Self::BadBlueprint { .. } => Class::Caller,
@@ -307,6 +294,9 @@ fn told(error: &tokio_postgres::Error) -> String {
         .filter(|db| *db.code() == tokio_postgres::error::SqlState::DEPENDENT_OBJECTS_STILL_EXIST)
         .and_then(|db| db.detail());
     match detail {
+        None if error.code() == Some(&tokio_postgres::error::SqlState::UNIQUE_VIOLATION) => {
+            format!("{}: there are rows with equal values; change or remove one of each", in_plain_words(error))
+        }
         Some(detail) => format!("{}: {}", in_plain_words(error), detail.replace('\n', "; ")),
         None => in_plain_words(error),
     }

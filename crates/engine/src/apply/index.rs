@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::error::Error;
 use super::event::Event;
 use super::runner::{Runner, statements, watched};
-use super::transaction::{BACKOFF, named};
+use super::transaction::{self, BACKOFF, Gone, Work, named};
 use crate::journal;
 
 /// How often an index is built before tenantry gives up on it.
@@ -27,25 +27,37 @@ pub(super) async fn run(
     index: &QualifiedName,
     back: bool,
     resumed: bool,
-) -> Result<(), Error> {
+    gone: Gone,
+) -> Result<Vec<(usize, String)>, Error> {
     if !back {
-        if !resumed && valid(&*runner.work, index).await?.is_some() {
+        if !resumed && valid(&*runner.work, index).await? == Some(true) {
             return Err(Error::NameTaken { what: format!("index {index}") });
         }
         journal::step_begun(&*runner.work, run, i).await?;
     }
     let patience = format!("SET lock_timeout = '{}ms'", runner.options.lock_patience.as_millis().max(1));
     runner.work.batch_execute(&patience).await.map_err(Error::query("set the lock timeout"))?;
-    for (n, sql) in statements(step, back).iter().enumerate() {
+    let concurrent = statements(step, back).iter().take_while(|sql| is_concurrent(sql)).count();
+    for (n, sql) in statements(step, back).iter().take(concurrent).enumerate() {
         statement(runner, (i, step), index, n, sql).await?;
     }
     runner.work.batch_execute("SET lock_timeout = 0").await.map_err(Error::query("set the lock timeout"))?;
+    if concurrent < statements(step, back).len() {
+        // what belongs to the index (its constraint, its comment) takes short locks like any other step
+        let work = Work { run, steps: vec![(i, step)], back, gone, done: concurrent, last: false };
+        return transaction::run(runner, &work).await;
+    }
     runner.tell(Event::Committing { step: i + 1 });
     match back {
         true => journal::step_undone(&*runner.work, run, i).await?,
         false => journal::step_done(&*runner.work, run, i, 0).await?,
     }
-    Ok(())
+    Ok(Vec::new())
+}
+
+/// Whether a statement must stand outside of any transaction.
+fn is_concurrent(sql: &str) -> bool {
+    sql.contains("INDEX CONCURRENTLY ")
 }
 
 async fn statement(

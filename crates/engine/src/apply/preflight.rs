@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tenantry_blueprint::file::{Blueprint, FORMAT, Phase, Run};
-use tenantry_model::{Ident, QualifiedName, ServerVersion};
+use tenantry_model::{Ident, QualifiedName};
 use tenantry_pg::tokio_postgres::GenericClient;
 
 use super::error::Error;
@@ -11,16 +11,13 @@ use super::event::Command;
 use super::runner::Runner;
 use super::sessions;
 use super::state::{StepState, todo};
+use crate::inspect;
 use crate::journal::{self, Journal};
 
-/// The server is not below the version floor, or that is allowed.
+/// The server can be worked on, and is not below the version floor unless that is allowed.
 pub(super) fn server(runner: &Runner<'_>) -> Result<(), Error> {
-    let version = ServerVersion(runner.version);
-    if version.is_unsupported() || (version.is_below_floor() && !runner.options.allow_old_server) {
-        let floor = version.floor().map_or_else(|| "15".to_owned(), |f| f.to_string());
-        return Err(Error::OldServer { version: version.to_string(), floor });
-    }
-    Ok(())
+    runner.facts.check_version(runner.options.allow_old_server)?;
+    Ok(runner.facts.check_writable()?)
 }
 
 /// The blueprint is one for this database, open questions are settled, and it holds together.
@@ -32,12 +29,12 @@ pub(super) fn blueprint(runner: &Runner<'_>, blueprint: &Blueprint) -> Result<()
 
 /// The blueprint is one for this database and holds together.
 pub(super) fn blueprint_fits(runner: &Runner<'_>, blueprint: &Blueprint) -> Result<(), Error> {
-    if blueprint.database != runner.database {
-        let (expected, found) = (blueprint.database.clone(), runner.database.clone());
+    if blueprint.database != runner.database() {
+        let (expected, found) = (blueprint.database.clone(), runner.database().to_owned());
         return Err(Error::OtherDatabase { expected, found });
     }
-    if blueprint.server_major != runner.version / 10_000 {
-        return Err(Error::OtherServer { expected: blueprint.server_major, found: runner.version / 10_000 });
+    if blueprint.server_major != runner.facts.version.major() {
+        return Err(Error::OtherServer { expected: blueprint.server_major, found: runner.facts.version.major() });
     }
     match flaw(blueprint) {
         Some(reason) => Err(Error::BadBlueprint { reason }),
@@ -62,11 +59,16 @@ fn flaw(blueprint: &Blueprint) -> Option<String> {
 }
 
 /// The schema is the one the blueprint was made for, and the runner may do what it needs.
-pub(super) async fn schema(runner: &Runner<'_>, _blueprint: &Blueprint) -> Result<(), Error> {
+pub(super) async fn schema(runner: &Runner<'_>, blueprint: &Blueprint) -> Result<(), Error> {
     if journal::schema_exists(&*runner.work).await? {
         return Err(Error::NameTaken { what: "schema tenantry".to_owned() });
     }
-    Ok(())
+    let catalog = inspect::read(&runner.work).await?;
+    if catalog.fingerprint() != blueprint.fingerprint {
+        return Err(Error::SchemaChanged { database: runner.database().to_owned() });
+    }
+    let missing = inspect::server::missing_rights(&runner.work, &catalog).await?;
+    if missing.is_empty() { Ok(()) } else { Err(Error::MissingRights { user: runner.facts.user.to_string(), missing }) }
 }
 
 /// No role of the blueprint's names is there yet.

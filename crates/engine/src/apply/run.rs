@@ -34,7 +34,7 @@ async fn forward_with(
     if let (Some(found), Some(blueprint)) = (&found, blueprint)
         && found.blueprint != *blueprint
     {
-        return Err(Error::OtherBlueprint { database: runner.database.clone(), state: found.state });
+        return Err(Error::OtherBlueprint { database: runner.database().to_owned(), state: found.state });
     }
     let state = found.as_ref().map(|j| j.state);
     let Some(state) = begin(state, command).map_err(|refusal| refused(runner, command, state, refusal))? else {
@@ -43,11 +43,12 @@ async fn forward_with(
     let journal = match (found, blueprint) {
         (Some(journal), _) => journal,
         (None, Some(blueprint)) => first(runner, blueprint).await?,
-        (None, None) => return Err(Error::NotIsolated { database: runner.database.clone(), command }),
+        (None, None) => return Err(Error::NotIsolated { database: runner.database().to_owned(), command }),
     };
     preflight::tables(&*runner.work, &journal, command).await?;
     if command == Command::Complete {
         preflight::old_logins(runner, &journal.blueprint).await?;
+        journal::keep_open(&*runner.work).await?;
     }
 
     let steps = states(&journal);
@@ -83,7 +84,7 @@ async fn first(runner: &mut Runner<'_>, blueprint: &Blueprint) -> Result<Journal
     let tx = runner.work.transaction().await.map_err(&failed)?;
     journal::create(&tx, blueprint).await?;
     tx.commit().await.map_err(&failed)?;
-    let database = runner.database.clone();
+    let database = runner.database().to_owned();
     journal::read(&*runner.work).await?.ok_or(Error::NotIsolated { database, command: Command::Apply })
 }
 
@@ -91,12 +92,12 @@ async fn up(runner: &mut Runner<'_>, journal: &Journal, i: usize, step: &Step) -
     let (run, entry) = (journal.run, &journal.steps[i]);
     match &step.run {
         Run::Transaction | Run::ConcurrentIndexBack { .. } => {
-            let work = Work { run, steps: vec![(i, step)], back: false, gone: Gone::Refuse, last: false };
+            let work = Work { run, steps: vec![(i, step)], back: false, gone: Gone::Refuse, done: 0, last: false };
             transaction::run(runner, &work).await.map(drop)
         }
         Run::ConcurrentIndex { index } => {
             let resumed = entry.state == StepState::Running;
-            index::run(runner, run, (i, step), index, false, resumed).await
+            index::run(runner, run, (i, step), index, false, resumed, Gone::Refuse).await.map(drop)
         }
         Run::Backfill { table, .. } => backfill::run(runner, run, (i, step), table, entry.mark.clone()).await,
         Run::Credentials => secrets::run(runner, run, (i, step), &journal.blueprint).await,
@@ -151,6 +152,6 @@ pub(super) fn refused(
 ) -> Error {
     match (refusal, state) {
         (Refusal::First(first), Some(state)) => Error::WrongState { command, state, first },
-        _ => Error::NotIsolated { database: runner.database.clone(), command },
+        _ => Error::NotIsolated { database: runner.database().to_owned(), command },
     }
 }

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::event::{Command, Event, Observer};
 use super::sessions::{self, Session};
 use super::{Options, lock};
+use crate::inspect::server::{Facts, facts};
 
 /// How soon the watcher looks who is in the way of a statement.
 const GLANCE_FIRST: Duration = Duration::from_millis(50);
@@ -28,10 +29,8 @@ pub(super) struct Runner<'a> {
     pub(super) target: &'a Target,
     pub(super) options: &'a Options,
     pub(super) observer: &'a dyn Observer,
-    /// The database's name, by the server's word.
-    pub(super) database: String,
-    /// `server_version_num`.
-    pub(super) version: u32,
+    /// What the server is.
+    pub(super) facts: Facts,
 }
 
 impl<'a> Runner<'a> {
@@ -53,12 +52,15 @@ impl<'a> Runner<'a> {
         let watch = connect_with(&named, &settings).await?;
         // lets the server end the work of a killed runner within a second; not every platform has it
         let _ = work.batch_execute("SET client_connection_check_interval = '1s'").await;
-        let sql = "SELECT pg_backend_pid(), current_database()::text, current_setting('server_version_num')::int4";
-        let row = work.query_one(sql, &[]).await.map_err(Error::query("ask for the database's name"))?;
-        let version: i32 = row.get(2);
+        let row = work.query_one("SELECT pg_backend_pid()", &[]).await.map_err(Error::query("begin"))?;
+        let facts = facts(&work).await?;
         lock::take(&*work).await?;
-        let (pid, database) = (row.get(0), row.get(1));
-        Ok(Self { work, watch, pid, target, options, observer, database, version: version.unsigned_abs() })
+        Ok(Self { work, watch, pid: row.get(0), target, options, observer, facts })
+    }
+
+    /// The database's name, by the server's word.
+    pub(super) fn database(&self) -> &str {
+        self.facts.database.as_str()
     }
 
     /// Lets go of the lock and both connections.

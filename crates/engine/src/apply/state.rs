@@ -155,7 +155,9 @@ pub(crate) fn contradiction(state: RunState, steps: &[(Phase, StepState)]) -> Op
     if !fits {
         return Some(format!("the database is said to be {state}, and the steps say otherwise"));
     }
-    let first_open = steps.iter().position(|(_, s)| *s != T::Done)?;
+    // a journal that had to be replaced counts every step as begun
+    let open = |s: &T| if state == RunState::RollingBack { matches!(s, T::Pending | T::Undone) } else { *s != T::Done };
+    let first_open = steps.iter().position(|(_, s)| open(s))?;
     let touched_later = steps[first_open + 1..].iter().any(|(_, s)| matches!(s, T::Running | T::Done));
     touched_later.then(|| format!("step {} is open, and a later one is not", first_open + 1))
 }

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tenantry_blueprint::file::{Lock, Step};
+use tenantry_blueprint::file::{Lock, Run, Step};
 use tenantry_model::QualifiedName;
 use tenantry_pg::tokio_postgres::error::SqlState;
 use tenantry_pg::tokio_postgres::{self, Transaction};
@@ -17,6 +17,7 @@ use super::error::{Error, is_lost};
 use super::event::{Event, Observer};
 use super::runner::{Runner, statements, watched};
 use super::sessions;
+use super::state::StepState;
 use crate::journal;
 
 /// Longest wait for a lock that makes readers or writers wait behind us.
@@ -41,6 +42,13 @@ pub(super) enum Gone {
     Unsure,
 }
 
+impl Gone {
+    /// For one step: a transaction that is neither done nor open comes from a journal that had to be replaced.
+    pub(super) fn for_step(self, step: &Step, state: StepState) -> Self {
+        if step.run == Run::Transaction && state == StepState::Running { Self::Unsure } else { self }
+    }
+}
+
 /// One transaction's work.
 pub(super) struct Work<'a> {
     pub(super) run: i64,
@@ -48,6 +56,8 @@ pub(super) struct Work<'a> {
     pub(super) steps: Vec<(usize, &'a Step)>,
     pub(super) back: bool,
     pub(super) gone: Gone,
+    /// Statements of each step that are done already, outside of any transaction.
+    pub(super) done: usize,
     /// Drop the journal too: the last transaction of a rollback.
     pub(super) last: bool,
 }
@@ -101,7 +111,7 @@ async fn once(
     for (i, step) in &work.steps {
         let wait = if step.lock <= Lock::ShareUpdateExclusive { WEAK_WAIT } else { STRONG_WAIT };
         tx.batch_execute(wait).await.map_err(failed(0))?;
-        for (n, sql) in statements(step, work.back).iter().enumerate() {
+        for (n, sql) in statements(step, work.back).iter().enumerate().skip(work.done) {
             observer.event(Event::Statement { step: i + 1, statement: n + 1 });
             if work.gone == Gone::Refuse {
                 tx.batch_execute(sql).await.map_err(|e| named(&step.id, n + 1, e))?;

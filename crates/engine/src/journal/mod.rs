@@ -20,8 +20,8 @@ use crate::apply::{Progress, RunState, StepState};
 
 pub use read::read;
 pub(crate) use write::{
-    begin_run, create, drop_tables, end_run, replace, schema_exists, step_begun, step_done, step_failed, step_progress,
-    step_undone,
+    begin_run, create, drop_tables, end_run, keep_open, replace, schema_exists, step_begun, step_done, step_failed,
+    step_progress, step_undone,
 };
 
 /// A journal, read from its database.

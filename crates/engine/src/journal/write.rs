@@ -170,6 +170,12 @@ pub(crate) async fn step_progress(
     client.execute(sql, &[&run, &number(step), &Json(mark)]).await.map(drop).map_err(failed("note progress"))
 }
 
+/// Lets the runner reach its tables even when it is no member of the schema's owner any more.
+pub(crate) async fn keep_open(client: &impl GenericClient) -> Result<(), JournalError> {
+    let sql = "GRANT USAGE ON SCHEMA tenantry TO CURRENT_USER";
+    client.batch_execute(sql).await.map_err(failed("keep the schema open"))
+}
+
 /// Drops journal and schema. In the same transaction as the first step's way back.
 pub(crate) async fn drop_tables(client: &impl GenericClient) -> Result<(), tokio_postgres::Error> {
     client.batch_execute("DROP TABLE tenantry.journal_step, tenantry.journal; DROP SCHEMA IF EXISTS tenantry").await

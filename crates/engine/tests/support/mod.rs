@@ -165,12 +165,13 @@ pub async fn blueprint(db: &Database) -> Blueprint {
         step(
             "unique:public.member",
             Complete,
-            tx.clone(),
+            Run::ConcurrentIndexBack { index: table("member_email_key") },
             Some("member"),
             acc,
             &["ALTER TABLE public.member DROP CONSTRAINT member_email_key"],
             &[
-                "ALTER TABLE public.member ADD CONSTRAINT member_email_key UNIQUE (email)",
+                "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS member_email_key ON public.member USING btree (email)",
+                "ALTER TABLE public.member ADD CONSTRAINT member_email_key UNIQUE USING INDEX member_email_key",
                 "COMMENT ON CONSTRAINT member_email_key ON public.member IS 'one account per e-mail'",
             ],
         ),
@@ -222,8 +223,12 @@ pub async fn blueprint(db: &Database) -> Blueprint {
     }
 }
 
-pub async fn fingerprint(_db: &Database) -> String {
-    String::new()
+/// Fingerprint of the database as it is now.
+pub async fn fingerprint(db: &Database) -> String {
+    let client = db.connect().await;
+    let catalog = tenantry_engine::inspect::read(&client).await.unwrap();
+    client.close().await;
+    catalog.fingerprint()
 }
 
 /// A folder for the credentials file, and options that suit a test.
@@ -250,4 +255,51 @@ impl Observer for Log {
 
 pub fn credentials(options: &Options) -> PathBuf {
     options.credentials.clone()
+}
+
+/// Does something to the database, or stops the run, when a step begins.
+pub struct At {
+    step: usize,
+    sql: Option<(tenantry_pg::Target, String)>,
+    reached: std::sync::atomic::AtomicBool,
+}
+
+impl At {
+    /// Runs SQL from another connection when the step begins.
+    pub fn step_started(step: usize, db: &Database, sql: &str) -> Self {
+        Self { step, sql: Some((db.target(), sql.to_owned())), reached: false.into() }
+    }
+
+    /// Stops the run before the step, counted from 1 on the way there and from the last one on the way back.
+    pub fn stop(step: usize) -> Self {
+        Self { step: step - 1, sql: None, reached: false.into() }
+    }
+}
+
+impl Observer for At {
+    fn event(&self, event: Event) {
+        match (event, &self.sql) {
+            (Event::StepStarted { step, .. }, Some((target, sql))) if step == self.step => {
+                let (target, sql) = (target.clone(), sql.clone());
+                // a thread of its own: an observer cannot await
+                let work = move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(async {
+                        let client = tenantry_pg::connect_with(&target, &tenantry_pg::Session::plain()).await.unwrap();
+                        client.batch_execute(&sql).await.unwrap();
+                        client.close().await;
+                    });
+                };
+                std::thread::spawn(work).join().unwrap();
+            }
+            (Event::StepDone { step, .. }, None) if step == self.step => {
+                self.reached.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+            _ => {}
+        }
+    }
+
+    fn stop(&self) -> bool {
+        self.reached.load(std::sync::atomic::Ordering::SeqCst)
+    }
 }

@@ -49,7 +49,7 @@ const REPLICA_REST: Duration = Duration::from_millis(500);
 const SETTINGS: &str = "SET lock_timeout = '100ms'; SET synchronous_commit = off";
 
 /// Back to what they were.
-const SETTINGS_BACK: &str = "RESET lock_timeout; RESET synchronous_commit; RESET session_replication_role";
+const SETTINGS_BACK: &str = "RESET lock_timeout; RESET synchronous_commit";
 
 /// Fills the column, from where the journal says.
 pub(super) async fn run(
@@ -68,7 +68,7 @@ pub(super) async fn run(
     };
     journal::step_begun(&*runner.work, run, i).await?;
     journal::step_progress(&*runner.work, run, i, &mark).await?;
-    settle(&*runner.work).await?;
+    let silent = settle(&*runner.work).await?;
     let statement = runner.work.prepare(sql).await.map_err(|e| named(&step.id, 1, e))?;
     let filled = fill(runner, run, (i, step), table, &statement, &mut mark).await;
     match filled {
@@ -80,6 +80,10 @@ pub(super) async fn run(
     }
     vacuum(runner, i, table, true).await?;
     runner.work.batch_execute(SETTINGS_BACK).await.map_err(Error::query("reset the session"))?;
+    if silent {
+        let sql = "RESET session_replication_role";
+        runner.work.batch_execute(sql).await.map_err(Error::query("reset the session"))?;
+    }
     runner.tell(Event::Committing { step: i + 1 });
     journal::step_done(&*runner.work, run, i, 0).await?;
     Ok(())
@@ -243,15 +247,16 @@ async fn start(client: &impl GenericClient, table: &QualifiedName) -> Result<Mar
 /// Sets the session up for filling.
 ///
 /// Where the runner may, the application's own triggers stay silent: filling the tenant column is no change of the
-/// row by the application, and `updated_at` must not move.
-async fn settle(client: &impl GenericClient) -> Result<(), Error> {
+/// row by the application, and `updated_at` must not move. Gives whether they are silent.
+async fn settle(client: &impl GenericClient) -> Result<bool, Error> {
     let failed = Error::query("set up the session");
     client.batch_execute(SETTINGS).await.map_err(&failed)?;
     let sql = "SELECT has_parameter_privilege('session_replication_role', 'SET')";
-    if client.query_one(sql, &[]).await.map_err(&failed)?.get(0) {
+    let may: bool = client.query_one(sql, &[]).await.map_err(&failed)?.get(0);
+    if may {
         client.batch_execute("SET session_replication_role = replica").await.map_err(&failed)?;
     }
-    Ok(())
+    Ok(may)
 }
 
 /// Rests while a replica is behind.

@@ -1,10 +1,6 @@
 //! Apply, complete, roll back and status on a real server, with a blueprint made by hand.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
-use support::{Log, blueprint, options};
+use crate::support::{self, Log, blueprint, options};
 use tenantry_engine::apply::{self, RunState, Silent, StepState};
 use tenantry_engine::credentials::Credentials;
 use tenantry_testkit::{dump, dump_roles, postgres};

@@ -15,7 +15,7 @@ const TEAMS: &str = "
     tasks: id uuid pk, project_id uuid! >> projects, title text!
     notes: id uuid pk, task_id uuid, body text!
     templates: id uuid pk, team_id uuid >> teams, name text!
-    things: id uuid pk, thing_code text, weird jsonb
+    things: id uuid pk, case_ref text, body text
     schema_migrations: version text pk
 ";
 

@@ -35,10 +35,8 @@ struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     fn new(facts: &'a Facts<'a>, root: &'a Root, root_table: Option<usize>) -> Self {
-        let has_members = root_table.is_some_and(|r| {
-            (0..facts.tables.len())
-                .any(|t| membership::joined(facts, t, Some(r)).is_some_and(|(_, g)| facts.references[t][g].target == r))
-        });
+        let has_members =
+            root_table.is_some_and(|r| (0..facts.tables.len()).any(|t| membership::joins_root(facts, t, r)));
         Self {
             facts,
             root: root_table,

@@ -81,6 +81,7 @@ const GROUPS: &[&str] = &[
     "team",
     "group",
     "project",
+    "namespace",
     "workspace",
     "organization",
     "department",
@@ -168,6 +169,23 @@ pub(super) fn joined(facts: &Facts<'_>, t: usize, root: Option<usize>) -> Option
     is.then_some((person, group))
 }
 
+/// The table joins people to the root itself, and not to something inside it that also names the root.
+pub(super) fn joins_root(facts: &Facts<'_>, t: usize, root: usize) -> bool {
+    let Some((person, group)) = joined(facts, t, Some(root)) else { return false };
+    let list = &facts.references[t];
+    let inside = list.iter().enumerate().any(|(n, r)| {
+        let role = facts.names[r.target].iter().any(|w| w == "role");
+        n != person
+            && n != group
+            && r.target != root
+            && r.target != t
+            && !facts.people[r.target]
+            && r.role == Role::Owner
+            && !role
+    });
+    list[group].target == root && (!inside || person != group && pairs(facts, t, person, group))
+}
+
 /// `workspace_members` with a person of another service (`user_id text`, or an e-mail): the name says it, and the
 /// group stands for the person too in what is given back.
 fn named_membership(facts: &Facts<'_>, t: usize, root: Option<usize>) -> Option<(usize, usize)> {
@@ -178,9 +196,16 @@ fn named_membership(facts: &Facts<'_>, t: usize, root: Option<usize>) -> Option<
     let group = (0..facts.references[t].len()).find(|&n| {
         let target = facts.references[t][n].target;
         let called = words::squashed(&facts.names[target]);
-        Some(target) == root && stem.ends_with(&called) || called == stem
+        (Some(target) == root || facts.names[target].iter().any(|w| GROUPS.contains(&w.as_str())))
+            && stem.ends_with(&called)
+            || called == stem
     })?;
-    (person && facts.references[t][group].role != Role::Pointer).then_some((group, group))
+    // `identity_team_memberships`: a machine, a client, a group joined to the team
+    let another = facts.references[t]
+        .iter()
+        .enumerate()
+        .any(|(n, r)| n != group && r.target != t && Some(r.target) != root && r.role == Role::Owner);
+    ((person || another) && facts.references[t][group].role != Role::Pointer).then_some((group, group))
 }
 
 /// The reference that names the person, or the person's membership of something larger; who created or invited

@@ -73,6 +73,15 @@ fn is_people(facts: &Facts<'_>, t: usize) -> bool {
     let last = facts.names[t].last().map(String::as_str).unwrap_or_default();
     let named = matches!(last, "user" | "userprofile" | "person" | "principal" | "login" | "identity" | "authuser")
         || (last == "user" || words::squashed(&facts.names[t]).ends_with("user") && facts.names[t].len() == 1);
+    // people who do not log in yet, no more, or only at a tenant's own site
+    if facts.names[t].len() > 1
+        && facts.has_word(
+            t,
+            &["temp", "pending", "invited", "deleted", "end", "external", "anonymous", "blocked", "banned", "archived"],
+        )
+    {
+        return false;
+    }
     let known = facts.has_column(t, ADDRESSES);
     let credentials = facts.has_column(t, CREDENTIALS);
     let sign = facts.has_column(t, SIGNS);

@@ -47,8 +47,7 @@ fn candidate(facts: &Facts<'_>, t: usize, counted: &[bool], total: usize) -> Opt
     if facts.incoming[t].iter().filter(|(from, _)| *from != t).count() < 2 || single_key(facts, t).is_none() {
         return None;
     }
-    let members = (0..facts.tables.len())
-        .any(|m| membership::joined(facts, m, Some(t)).is_some_and(|(_, g)| facts.references[m][g].target == t));
+    let members = (0..facts.tables.len()).any(|m| membership::joins_root(facts, m, t));
     let person_like = facts.has_column(t, &["username", "firstname", "lastname", "birthday", "gender"]);
     let login_of_another_service = facts.has_column(t, &["provideraccountid", "provideruserid", "refreshtoken"]);
     if (person_like || login_of_another_service) && !members {

@@ -2,6 +2,7 @@
 
 use super::{Case, Evidence};
 use crate::classify::Class;
+use crate::classify::references::Role;
 
 const WHOLE: &[&str] = &[
     "installation",
@@ -42,7 +43,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
     let stems = &case.facts.names[case.table];
     let whole = case.facts.has_word(case.table, WHOLE);
     let settings = stems.len() <= 2 && case.facts.has_word(case.table, SETTINGS);
-    let towards_tenant = case.references().iter().any(|r| case.class_of(r.target).is_some_and(Class::is_scoped));
+    let towards_tenant = case
+        .references()
+        .iter()
+        .any(|r| case.class_of(r.target).is_some_and(Class::is_scoped) && !(r.role == Role::Pointer && r.nullable));
     if towards_tenant {
         return None;
     }

@@ -6,6 +6,7 @@
 mod bookkeeping;
 mod identity;
 mod installation;
+mod island;
 mod member;
 mod orphan;
 mod parent;
@@ -98,7 +99,7 @@ pub(super) const REFINE: &[Rule] = rules![member];
 pub(super) const REST: &[Rule] =
     rules![parent, installation, reverse, polymorphic, queue, person_owned, reference_data];
 /// What nothing is known of.
-pub(super) const LAST: &[Rule] = rules![parent, orphan];
+pub(super) const LAST: &[Rule] = rules![parent, island, orphan];
 /// All tables of a database without tenancy.
 pub(super) const SINGLE: &[Rule] = rules![bookkeeping, reference_data, single_child, single_top];
 

@@ -264,6 +264,69 @@ async fn a_table_may_have_1600_columns() {
     assert_eq!(wide.columns[1599].name.as_str(), "c1600");
 }
 
+/// What the server says of a table that goes away between two looks must not reach the caller.
+#[tokio::test]
+async fn tables_that_come_and_go_meanwhile_do_no_harm() {
+    let db = postgres(15).database("churn").await;
+    db.execute("CREATE TABLE stays (id int PRIMARY KEY)").await;
+    let writer = db.connect_plain().await;
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let churn = tokio::spawn(async move {
+        let mut rounds = 0;
+        while stopped.try_recv().is_err() {
+            let sql = "CREATE TABLE goes (id int PRIMARY KEY CHECK (id > 0), at timestamptz DEFAULT now());
+                       CREATE INDEX ON goes ((id + 1)) WHERE id > 2; CREATE VIEW v AS SELECT * FROM goes;
+                       CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'";
+            writer.batch_execute(sql).await.unwrap();
+            writer.batch_execute("DROP VIEW v; DROP TABLE goes; DROP FUNCTION f").await.unwrap();
+            rounds += 1;
+        }
+        rounds
+    });
+    let reader = db.connect().await;
+    for _ in 0..25 {
+        let catalog = inspect::read(&reader).await.unwrap();
+        assert!(table(&catalog, "public.stays").primary_key.is_some());
+    }
+    stop.send(()).unwrap();
+    assert!(churn.await.unwrap() > 5, "nothing came and went");
+}
+
+/// The whole of what is read of the nasty schema, in a file that a person can look through.
+#[tokio::test]
+async fn the_nasty_schema_reads_as_in_the_golden_file() {
+    let db = postgres(15).database("golden").await;
+    assert!(has_icu(&db).await, "PostgreSQL 15 of these tests has ICU");
+    db.execute(NASTY).await;
+    let mut catalog = of_database(read(&db).await).0;
+    (catalog.database, catalog.server_version, catalog.server_version_num) = ("golden".into(), String::new(), 0);
+    for table in &mut catalog.tables {
+        (table.oid, table.size) = (0, Default::default());
+        table.indexes.iter_mut().for_each(|i| i.bytes = 0);
+    }
+    let mut value = serde_json::to_value(&catalog).unwrap();
+    leave_out_the_ordinary(&mut value);
+    insta::assert_snapshot!("nasty", serde_json::to_string_pretty(&value).unwrap());
+}
+
+/// Drops what is empty, null or false, so that what is special stands out.
+fn leave_out_the_ordinary(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(leave_out_the_ordinary),
+        Value::Object(map) => {
+            map.values_mut().for_each(leave_out_the_ordinary);
+            map.retain(|_, v| match v {
+                Value::Null | Value::Bool(false) => false,
+                Value::Array(list) => !list.is_empty(),
+                Value::String(text) => !text.is_empty(),
+                _ => true,
+            });
+        }
+        _ => {}
+    }
+}
+
 #[tokio::test]
 async fn an_empty_database_is_read() {
     let catalog = read(&postgres(15).database("empty").await).await;

@@ -28,7 +28,7 @@ use tenantry_model::{Class, NameError, literal};
 use tenantry_pg::{Client, class_of, in_plain_words, is_lock_timeout, tokio_postgres};
 
 /// How often to begin again when objects vanish while they are being read.
-const ATTEMPTS_MAX: u32 = 3;
+const ATTEMPTS_MAX: u32 = 10;
 
 /// Longest wait for one table's lock, unless the caller's session has a limit of its own.
 const LOCK_WAIT_MAX: &str = "3s";
@@ -79,6 +79,10 @@ impl Error {
     /// An object that one query saw was gone in the next.
     fn is_vanished(&self) -> bool {
         let Self::Query { source, .. } = self else { return false };
+        // the server's functions that print definitions give NULL for what is gone
+        if std::error::Error::source(source).is_some_and(|cause| cause.is::<tokio_postgres::types::WasNull>()) {
+            return true;
+        }
         let code = source.code().map_or("", |c| c.code());
         // undefined table or object, and the "cache lookup failed" of the server's own functions
         ["42P01", "42704", "XX000"].contains(&code)

@@ -44,6 +44,25 @@ fn the_corpus_is_classified() {
     assert!(lenient >= 0.97, "lenient {lenient:.3}");
 }
 
+/// What `inspect --write-config` writes is read back as the same decisions: nothing is lost on the way.
+#[test]
+fn a_registry_written_from_the_classes_gives_the_same_classes() {
+    let Some(dir) = corpus::dir() else {
+        println!("the corpus is not here: nothing was compared (set TENANTRY_CORPUS)");
+        return;
+    };
+    for app in corpus::apps(&dir) {
+        let catalog = corpus::read(&dir.join(format!("catalogues/{app}.json")));
+        let found = classify(&catalog, &Registry::default());
+        let again = classify(&catalog, &Registry::from_classification(&found));
+        for (was, is) in found.tables.iter().zip(&again.tables) {
+            let decided =
+                |v: &tenantry_blueprint::classify::Verdict| (v.class, v.column.clone(), v.path.clone(), v.nullable);
+            assert_eq!(decided(was), decided(is), "{app}: {}", was.table);
+        }
+    }
+}
+
 fn grade(dir: &std::path::Path, app: &str) -> Grade {
     let catalog = corpus::read(&dir.join(format!("catalogues/{app}.json")));
     let found = classify(&catalog, &Registry::default());

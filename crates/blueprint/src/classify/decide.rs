@@ -53,7 +53,7 @@ impl<'a> Judge<'a> {
             .iter()
             .enumerate()
             .map(|(t, e)| {
-                e.filter(|e| e.class != Class::Unknown)
+                e.filter(|e| e.class != Class::Unknown && !wants_path(e))
                     .map(|e| Settled { class: e.class, path: registered_path(self.facts, t, e) })
             })
             .collect();
@@ -107,6 +107,8 @@ impl<'a> Judge<'a> {
         let mut changed = false;
         for t in (0..before.len()).filter(|&t| before[t].is_none()) {
             let mut evidence: Vec<Evidence> = rules.iter().filter_map(|r| (r.judge)(&self.case(t, &before))).collect();
+            // a way that comes back to its own table leads nowhere
+            evidence.retain(|e| e.path.iter().all(|hop| hop.references != self.facts.tables[t].name));
             evidence.sort_by(|a, b| favoured(b).total_cmp(&favoured(a)));
             if let Some(best) = evidence.first() {
                 settled[t] = Some(Settled { class: best.class, path: best.path.clone() });
@@ -182,6 +184,11 @@ fn tenant_columns(facts: &Facts<'_>, root: Option<usize>) -> Vec<Ident> {
     let mut list: Vec<(&Ident, usize)> = counts.into_iter().filter(|(_, n)| *n >= 2 && n * 10 >= most).collect();
     list.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     list.into_iter().map(|(c, _)| c.clone()).collect()
+}
+
+/// The registry says that a table reaches its tenant and leaves it to the rules to find the way.
+fn wants_path(entry: &TableEntry) -> bool {
+    matches!(entry.class, Class::Indirect | Class::Membership) && entry.column.is_none() && entry.path.is_empty()
 }
 
 fn registered_path(facts: &Facts<'_>, t: usize, entry: &TableEntry) -> Vec<Hop> {

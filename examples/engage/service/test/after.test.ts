@@ -1,6 +1,7 @@
 // After isolation: the same requests, and the wall. Needs CREDENTIALS, the file that `tenantry apply` wrote.
 
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import type { Server } from "node:http";
@@ -48,7 +49,7 @@ describe("with the walled logins", () => {
 
     test(`another workspace's ${kind} are not there: the same 404 as for what never was`, async () => {
       const [theirs] = await two.list(`/${kind}?limit=1`);
-      const absent = await one.get(`/${kind}/${crypto.randomUUID()}`);
+      const absent = await one.get(`/${kind}/${randomUUID()}`);
       assert.equal(absent.status, 404);
       assert.deepEqual(await one.get(`/${kind}/${theirs!.id}`), absent);
       assert.deepEqual(await one.patch(`/${kind}/${theirs!.id}`, { name: fresh() }), absent);
@@ -64,7 +65,7 @@ describe("with the walled logins", () => {
   }
 
   test("a workspace that does not exist sees nothing", async () => {
-    assert.deepEqual(await nobody.as(crypto.randomUUID()).list("/segments"), []);
+    assert.deepEqual(await nobody.as(randomUUID()).list("/segments"), []);
   });
 
   test("many requests of many workspaces at once never mix", async () => {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Row } from "../src/resources.js";
@@ -57,7 +57,7 @@ export function workspacesOf(rows: Row[]): string[] {
 
 /** A name nothing else has. */
 export function fresh(): string {
-  return `made by a test ${crypto.randomUUID()}`;
+  return `made by a test ${randomUUID()}`;
 }
 
 /** An environment variable without which these tests cannot run: they fail, they do not skip. */

@@ -37,7 +37,7 @@ pub(super) fn apply(error: &tenantry_engine::apply::Error) -> Option<&'static st
     use tenantry_engine::apply::Error as E;
     Some(match error {
         E::Connect(error) => return connect(error),
-        E::OldServer { .. } => "server-too-old",
+        E::Unfit(error) => return unfit(error),
         E::OtherDatabase { .. } | E::OtherServer { .. } | E::SchemaChanged { .. } => "blueprint-does-not-fit",
         E::Blocked { .. } => "blueprint-blocked",
         E::MissingRights { .. } => "missing-rights",

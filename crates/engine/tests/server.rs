@@ -55,5 +55,6 @@ async fn the_missing_grants_are_named_and_suffice() {
         db.execute(&right.grant).await;
     }
     let client = tenantry_pg::connect(&admin).await.unwrap();
+    let catalog = inspect::read(&client).await.unwrap();
     assert_eq!(server::missing_rights(&client, &catalog).await.unwrap(), []);
 }

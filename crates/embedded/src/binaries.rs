@@ -57,8 +57,7 @@ pub struct Binaries {
 impl Binaries {
     /// Looks at one folder: `initdb` and `postgres` must be there, and say a version that is not too old.
     pub fn at(folder: &Path) -> Result<Self, Error> {
-        // a link may lie where the server's account must not go, though what it points to does not
-        let folder = &fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        let folder = &real(folder);
         let bad = |reason: String| Error::BadBinaries { path: folder.to_owned(), reason };
         for program in ["postgres", "initdb"] {
             if !folder.join(program).is_file() {
@@ -109,7 +108,15 @@ pub fn found() -> Vec<Binaries> {
     for here in std::env::current_dir().unwrap_or_default().ancestors() {
         NEARBY.iter().for_each(|pattern| folders.extend(expand(&format!("{}/{pattern}", here.display()))));
     }
-    folders.iter().filter_map(|folder| Binaries::at(folder).ok()).collect()
+    let real: BTreeSet<PathBuf> = folders.iter().filter(|f| f.join("postgres").is_file()).map(|f| real(f)).collect();
+    real.iter().filter_map(|folder| Binaries::at(folder).ok()).collect()
+}
+
+/// Where the programs themselves are: links may lie where the server's account must not go.
+fn real(folder: &Path) -> PathBuf {
+    let program = fs::canonicalize(folder.join("postgres")).ok();
+    let parent = program.as_deref().and_then(Path::parent).filter(|p| p.join("initdb").is_file());
+    parent.unwrap_or(folder).to_owned()
 }
 
 fn best(found: Vec<Binaries>, major: Option<u32>) -> Result<Binaries, Error> {

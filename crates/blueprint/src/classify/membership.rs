@@ -174,7 +174,9 @@ pub(super) fn joins_root(facts: &Facts<'_>, t: usize, root: usize) -> bool {
     let Some((person, group)) = joined(facts, t, Some(root)) else { return false };
     let list = &facts.references[t];
     let inside = list.iter().enumerate().any(|(n, r)| {
-        let role = facts.names[r.target].iter().any(|w| w == "role");
+        // roles of the product say as what somebody is a member; roles of a tenant are a thing inside it
+        let role = facts.names[r.target].iter().any(|w| w == "role")
+            && facts.references[r.target].iter().all(|up| up.target != root);
         n != person
             && n != group
             && r.target != root
@@ -183,7 +185,8 @@ pub(super) fn joins_root(facts: &Facts<'_>, t: usize, root: usize) -> bool {
             && r.role == Role::Owner
             && !role
     });
-    list[group].target == root && (!inside || person != group && pairs(facts, t, person, group))
+    let pair = [list[person].columns.clone(), list[group].columns.clone()].concat();
+    list[group].target == root && (!inside || person != group && facts.is_unique(t, &pair))
 }
 
 /// `workspace_members` with a person of another service (`user_id text`, or an e-mail): the name says it, and the

@@ -6,7 +6,7 @@ use tenantry_model::{Ident, KeyKind};
 
 use super::facts::Facts;
 use super::references::{Reference, Role};
-use super::{Root, bookkeeping, membership, words};
+use super::{Root, auth, bookkeeping, membership, words};
 
 /// What speaks for a table as the root.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ struct Candidate {
     word: f64,
     /// Tables that refer to it directly.
     direct: usize,
+    /// Tables that reach it somehow, itself left out.
+    reached: usize,
     /// Share of the application's tables that reach it.
     share: f64,
     members: bool,
@@ -23,8 +25,10 @@ struct Candidate {
 
 /// The root as the rules find it, and its table's number.
 pub(super) fn find(facts: &Facts<'_>) -> (Root, Option<usize>) {
-    let counted: Vec<bool> =
-        (0..facts.tables.len()).map(|t| !facts.people[t] && !bookkeeping::is_bookkeeping(facts, t)).collect();
+    // people and their logins may belong to nobody: they count where they are reached, and nowhere else
+    let counted: Vec<bool> = (0..facts.tables.len())
+        .map(|t| !facts.people[t] && !bookkeeping::is_bookkeeping(facts, t) && !auth::is_login_table(facts, t))
+        .collect();
     let total = counted.iter().filter(|c| **c).count().max(1);
     let mut candidates: Vec<Candidate> = (0..facts.tables.len())
         .filter(|&t| counted[t])
@@ -35,8 +39,8 @@ pub(super) fn find(facts: &Facts<'_>) -> (Root, Option<usize>) {
     let column = column_only(facts, &counted);
     let best = candidates.first().map(|first| topmost(facts, first, &candidates));
     match (best, column) {
-        (Some(best), column) if column.as_ref().is_none_or(|c| c.tables as f64 <= best.share * total as f64) => {
-            (table_root(facts, best, &candidates, total), Some(best.table))
+        (Some(best), column) if column.as_ref().is_none_or(|c| c.tables <= best.reached) => {
+            (table_root(facts, best, &candidates), Some(best.table))
         }
         (_, Some(column)) => (column.into_root(), None),
         _ => (none(), None),
@@ -55,14 +59,14 @@ fn candidate(facts: &Facts<'_>, t: usize, counted: &[bool], total: usize) -> Opt
     }
     let reached = closure(facts, t, members);
     let direct = (0..facts.tables.len())
-        .filter(|&f| {
-            f != t && counted[f] && facts.references[f].iter().any(|r| r.target == t && belongs(facts, f, r, members))
-        })
+        .filter(|&f| f != t && facts.references[f].iter().any(|r| r.target == t && belongs(facts, f, r, members)))
         .count();
-    let share = reached.iter().zip(counted).filter(|(r, c)| **r && **c).count() as f64 / total as f64;
+    let inside = reached.iter().filter(|r| **r).count();
+    let outside = reached.iter().zip(counted).filter(|(r, c)| !**r && **c).count() as f64;
+    let share = inside as f64 / (inside as f64 + outside).max(1.0);
     let word = name_weight(&facts.names[t]);
     let score = share + 0.5 * direct as f64 / total as f64 + 0.6 * word + if members { 0.3 } else { 0.0 };
-    Some(Candidate { table: t, word, direct, share, members, score })
+    Some(Candidate { table: t, word, direct, reached: inside.saturating_sub(1), share, members, score })
 }
 
 /// The weight of a table's name: its last word, less if other words stand before it.
@@ -153,12 +157,13 @@ pub(super) fn single_key(facts: &Facts<'_>, t: usize) -> Option<Ident> {
     }
 }
 
-fn table_root(facts: &Facts<'_>, best: &Candidate, all: &[Candidate], total: usize) -> Root {
+fn table_root(facts: &Facts<'_>, best: &Candidate, all: &[Candidate]) -> Root {
     let key = single_key(facts, best.table);
     let kind = key.as_ref().and_then(|k| facts.column(best.table, k)).and_then(|c| c.key_kind());
     let mut reasons = vec![format!(
-        "{} of {total} tables reach it, {} of them directly",
-        (best.share * total as f64).round() as usize,
+        "{} tables reach it ({:.0} % of the application's), {} of them directly",
+        best.reached,
+        best.share * 100.0,
         best.direct
     )];
     if best.word > 0.0 {

@@ -14,3 +14,4 @@ mod refusals;
 mod support;
 mod there_and_back;
 mod waits;
+mod writers;

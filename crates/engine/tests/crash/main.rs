@@ -114,7 +114,7 @@ impl Case {
     async fn run(&self, command: Command, observer: &dyn Observer) -> Outcome {
         run(command, &self.db.target(), &self.blueprint, &self.options, observer)
             .await
-            .unwrap_or_else(|e| panic!("{e}"))
+            .unwrap_or_else(|e| panic!("{e}: {e:?}"))
     }
 
     /// Runs the commands before this one, so that it can begin.

@@ -164,10 +164,9 @@ fn is_surrogate(parent: &TableDesign<'_>, columns: &[Ident]) -> bool {
 
 /// Why no unique index over the tenant and these columns can be.
 fn no_unique(parent: &TableDesign<'_>, other: &ColumnBound, columns: &[Ident]) -> Option<&'static str> {
-    let key = parent.table.partition_key.as_deref()?;
-    let covered = partition_columns(key).is_some_and(|names| {
-        names.iter().all(|n| n == other.column.as_str() || columns.iter().any(|c| c.as_str() == n))
-    });
+    let held = |name: &String| name == other.column.as_str() || columns.iter().any(|c| c.as_str() == name);
+    let mut keys = parent.relations().filter_map(|r| r.partition_key.as_deref());
+    let covered = keys.all(|key| partition_columns(key).is_some_and(|names| names.iter().all(held)));
     (!covered).then_some("a unique key there must hold the partition key")
 }
 

@@ -139,6 +139,9 @@ pub struct Column {
     /// False for a nondeterministic collation.
     #[serde(default = "yes")]
     pub collation_deterministic: bool,
+    /// Rights on the column alone (`attacl`) in catalog order; `None` means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acl: Option<Vec<String>>,
     /// Comment on the column.
     #[serde(default)]
     pub comment: Option<String>,

@@ -6,6 +6,8 @@
 
 use tenantry_model::Ident;
 
+use crate::catalog::Column;
+
 /// What rights are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -185,19 +187,34 @@ pub fn restore(object: &Object, original: Option<&[String]>, touched: &[&Ident])
         }
         Some(items) => {
             for item in &items {
-                out.extend(again(object, item));
+                out.extend(again(object, item, None));
             }
         }
     }
     out
 }
 
-/// Statements that grant one item again, by the one who gave it.
-fn again(object: &Object, item: &Item) -> Vec<String> {
+/// Statements that bring back the rights on single columns, which go with the rights on the whole table.
+pub fn restore_columns(object: &Object, columns: &[Column]) -> Vec<String> {
+    let mut out = Vec::new();
+    for column in columns {
+        let of_column = items(column.acl.as_deref().unwrap_or_default());
+        out.extend(of_column.iter().flat_map(|item| again(object, item, Some(&column.name))));
+    }
+    out
+}
+
+/// Statements that grant one item again, by the one who gave it: on the object, or on a column of it.
+fn again(object: &Object, item: &Item, column: Option<&Ident>) -> Vec<String> {
+    let suffix_of = |word: &str| column.map_or_else(|| word.to_owned(), |c| format!("{word} ({})", c.quoted()));
     let mut grants = Vec::new();
     for (passed_on, suffix) in [(false, ""), (true, " WITH GRANT OPTION")] {
-        let chosen: Vec<&str> =
-            item.rights.iter().filter(|(_, option)| *option == passed_on).filter_map(|(c, _)| word(*c)).collect();
+        let chosen: Vec<String> = item
+            .rights
+            .iter()
+            .filter(|(_, option)| *option == passed_on)
+            .filter_map(|(c, _)| word(*c).map(suffix_of))
+            .collect();
         // The owner passes on whatever it has; a grant option of its own is not stored.
         if !chosen.is_empty() {
             grants.push(format!("{}{suffix}", grant(&chosen.join(", "), object, item.grantee.as_ref())));

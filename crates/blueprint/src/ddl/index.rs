@@ -47,6 +47,15 @@ pub fn create(table: &QualifiedName, index: &NewIndex, build: Build) -> String {
     )
 }
 
+/// Builds an index again by the server's own words for it, with writers going on. Running it again does nothing.
+pub fn again(definition: &str) -> Option<String> {
+    let (head, unique) = match definition.strip_prefix("CREATE UNIQUE INDEX ") {
+        Some(rest) => (rest, "UNIQUE "),
+        None => (definition.strip_prefix("CREATE INDEX ")?, ""),
+    };
+    Some(format!("CREATE {unique}INDEX CONCURRENTLY IF NOT EXISTS {head}"))
+}
+
 /// Drops an index with writers going on; outside a transaction.
 pub fn drop_concurrently(name: &QualifiedName) -> String {
     format!("DROP INDEX CONCURRENTLY IF EXISTS {}", name.quoted())

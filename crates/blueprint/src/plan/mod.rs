@@ -74,7 +74,8 @@ pub(crate) fn decide<'a>(
     let (root, kind) = root::design(original, classification, registry, options, &mut findings);
     let scope = scope::design(catalog, registry, &mut findings);
     let tables = tables::design(catalog, classification, registry, &root, scope.as_ref(), &mut findings);
-    let existing_roles = objects::existing_roles(catalog, &roles);
+    let existing_roles = objects::existing_roles(catalog, registry, &roles);
+    objects::open_to_all(catalog, &mut findings);
     let kept_roles = objects::kept_roles(catalog, registry, &mut findings);
     let mut design = Design {
         catalog,

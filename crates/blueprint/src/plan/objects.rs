@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use tenantry_model::{Ident, QualifiedName};
 
 use super::design::{Design, FunctionDesign, ViewDesign};
-use super::findings::blocking;
+use super::findings::{blocking, note};
 use crate::catalog::{Catalog, Function, Table, View};
 use crate::ddl::acl::{Item, items};
-use crate::file::{Finding, RoleNames};
+use crate::file::{Finding, RoleNames, Severity};
 use crate::registry::{Access, Registry};
 
-/// Roles that own something here, have a right here, or could through PUBLIC; ours, superusers and `pg_*` left out.
-pub(super) fn existing_roles(catalog: &Catalog, roles: &RoleNames) -> Vec<Ident> {
+/// Roles that own something here or have a right here by name; ours, superusers and `pg_*` left out. Roles that use
+/// the database through PUBLIC alone cannot be told from those of other databases: the registry names those to keep.
+pub(super) fn existing_roles(catalog: &Catalog, registry: &Registry, roles: &RoleNames) -> Vec<Ident> {
     let mut found: BTreeSet<Ident> = BTreeSet::new();
     let mut lists: Vec<&Option<Vec<String>>> = vec![&catalog.database_acl];
     found.extend(catalog.database_owner.clone());
@@ -38,9 +39,7 @@ pub(super) fn existing_roles(catalog: &Catalog, roles: &RoleNames) -> Vec<Ident>
     }
     let all: Vec<Item> = lists.into_iter().flatten().flat_map(|acl| items(acl)).collect();
     found.extend(all.iter().filter_map(|i| i.grantee.clone()));
-    if tables_open_to_all(&catalog.tables) {
-        found.extend(catalog.roles.iter().filter(|r| r.login).map(|r| r.name.clone()));
-    }
+    found.extend(registry.roles.keep.keys().filter_map(|name| catalog.role(name)).map(|r| r.name.clone()));
     let ours = [&roles.keeper, &roles.owner, &roles.runtime];
     found
         .into_iter()
@@ -49,8 +48,18 @@ pub(super) fn existing_roles(catalog: &Catalog, roles: &RoleNames) -> Vec<Ident>
         .collect()
 }
 
-fn tables_open_to_all(tables: &[Table]) -> bool {
-    tables.iter().filter_map(|t| t.acl.as_ref()).any(|acl| items(acl).iter().any(|i| i.grantee.is_none()))
+/// A word to those whose tables are open to everybody.
+pub(super) fn open_to_all(catalog: &Catalog, findings: &mut Vec<Finding>) {
+    let open = |t: &&Table| t.acl.as_ref().is_some_and(|acl| items(acl).iter().any(|i| i.grantee.is_none()));
+    if let Some(table) = catalog.tables.iter().find(open) {
+        findings.push(note(
+            "open-to-all",
+            Severity::Medium,
+            &table.name,
+            format!("Everybody has rights on {} (PUBLIC). A login that works through PUBLIC alone loses temporary tables and functions with their owner's rights at apply, and everything at complete.", table.name),
+            "Name logins that must go on working under [roles.keep] in tenantry.toml.",
+        ));
+    }
 }
 
 /// The roles the registry keeps; a finding that blocks for each that does not exist.

@@ -192,6 +192,7 @@ fn table_of(name: &QualifiedName, key: &Ident, owner: Ident) -> Table {
         generated: false,
         collation: None,
         collation_deterministic: true,
+        acl: None,
         comment: None,
         null_fraction: None,
         distinct: None,

@@ -4,6 +4,7 @@
 use tenantry_model::Ident;
 
 use super::{object, table, table_object};
+use crate::catalog::Column;
 use crate::ddl::acl::{self, Item, items};
 use crate::file::{Lock, Phase, Step};
 use crate::plan::design::Design;
@@ -14,21 +15,29 @@ pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
         for relation in t.relations() {
             let name = &relation.name;
             let step = table(Phase::Complete, name, format!("Take the rights of old logins on {name}"));
-            out.extend(revoke(design, step, &table_object(name, &relation.owner), relation.acl.as_deref()));
+            let on = table_object(name, &relation.owner);
+            out.extend(revoke(design, step, &on, relation.acl.as_deref(), &relation.columns));
         }
     }
     for view in &design.catalog.views {
         let step =
             object(Phase::Complete, view.name.to_string(), format!("Take the rights of old logins on {}", view.name));
-        out.extend(revoke(design, step, &table_object(&view.name, &view.owner), view.acl.as_deref()));
+        out.extend(revoke(design, step, &table_object(&view.name, &view.owner), view.acl.as_deref(), &[]));
     }
     out
 }
 
-fn revoke(design: &Design<'_>, mut step: Step, on: &acl::Object, original: Option<&[String]>) -> Option<Step> {
+fn revoke(
+    design: &Design<'_>,
+    mut step: Step,
+    on: &acl::Object,
+    original: Option<&[String]>,
+    columns: &[Column],
+) -> Option<Step> {
     let held = original.map(items).unwrap_or_default();
+    let on_columns: Vec<Item> = columns.iter().filter_map(|c| c.acl.as_deref()).flat_map(items).collect();
     let mut done: Vec<Option<&Ident>> = Vec::new();
-    for item in held.iter().filter(|i| i.grantee.as_ref() != Some(&on.owner)) {
+    for item in held.iter().chain(&on_columns).filter(|i| i.grantee.as_ref() != Some(&on.owner)) {
         let role = item.grantee.as_ref();
         if done.contains(&role) {
             continue;
@@ -48,6 +57,7 @@ fn revoke(design: &Design<'_>, mut step: Step, on: &acl::Object, original: Optio
     }
     step.lock = Lock::None;
     step.down = acl::restore(on, original, &[]);
+    step.down.extend(acl::restore_columns(on, columns));
     Some(step)
 }
 

@@ -35,7 +35,8 @@ fn step(u: &UniqueDesign<'_>) -> Step {
         };
     } else {
         step.run = Run::ConcurrentIndexBack { index: index_name };
-        step.down = vec![index::create(name, &as_new(u.index), Build::Concurrently)];
+        let again = index::again(&u.index.definition);
+        step.down = vec![again.unwrap_or_else(|| index::create(name, &as_new(u.index), Build::Concurrently))];
         if let Some(key) = u.constraint {
             step.down.push(constraint::attach_unique(name, key));
         }

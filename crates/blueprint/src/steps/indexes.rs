@@ -48,14 +48,17 @@ pub(super) fn build(t: &TableDesign<'_>, new: &NewIndex, why: &str) -> Vec<Step>
         let mut step = table(Phase::Apply, &parent.name, format!("Index {} over partitions: {why}", own.name));
         step.id = format!("{}/{}", parent.name, own.name);
         step.up = vec![index::create(&parent.name, &own, Build::OnlyParent)];
-        step.down = vec![index::drop(&name(&parent.name, &own))];
+        if parent.name == t.table.name {
+            // Goes with every part that is attached; then those that never were. No part could be dropped alone.
+            step.down = vec![index::drop(&name(&parent.name, &own))];
+            step.down.extend(t.partitions.iter().map(|p| index::drop(&name(&p.name, &part_index(p)))));
+        }
         step.lock = Lock::ShareRowExclusive;
         out.push(step);
     }
     for leaf in t.partitions.iter().filter(|p| p.partition_key.is_none()) {
         let mut step = concurrent(leaf, &part_index(leaf));
-        // Once attached it goes with its parent's.
-        step.down = vec![index::drop(&name(&leaf.name, &part_index(leaf)))];
+        step.down.clear();
         out.push(step);
     }
     // Children before their parents, so that each parent becomes valid as its last child comes.
@@ -68,8 +71,6 @@ pub(super) fn build(t: &TableDesign<'_>, new: &NewIndex, why: &str) -> Vec<Step>
             attach.up.push(index::attach(&name(&parent.name, &above), &name(&part.name, &part_index(part))));
         }
     }
-    // Dropping the parent's entry takes the attached ones with it.
-    attach.down = vec![index::drop(&name(&t.table.name, new))];
     out.push(attach);
     out
 }

@@ -20,7 +20,7 @@ SELECT a.attrelid AS relation, a.attname::text AS name,
        a.attidentity::text AS identity, a.attgenerated::text <> '' AS generated,
        CASE WHEN a.attcollation <> t.typcollation THEN quote_ident(cn.nspname) || '.' || quote_ident(c.collname) END AS collation,
        coalesce(c.collisdeterministic, true) AS deterministic,
-       m.description AS comment
+       m.description AS comment, a.attacl::text[] AS acl
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -72,6 +72,7 @@ fn column(row: &Read) -> Result<Column, Error> {
         generated: row.flag("generated")?,
         collation: row.get("collation")?,
         collation_deterministic: row.flag("deterministic")?,
+        acl: row.get("acl")?,
         comment: row.get("comment")?,
         null_fraction: None,
         distinct: None,

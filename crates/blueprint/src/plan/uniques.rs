@@ -118,7 +118,7 @@ fn still_referenced(design: &Design<'_>, table: &Table, columns: &[Ident]) -> Op
             && key.referenced_columns.len() == columns.len()
             && columns.iter().all(|c| key.referenced_columns.contains(c));
         let goes = design.references.iter().any(|r| r.replaced && r.table.name == from.name && r.key.name == key.name);
-        (same && !goes && !table.primary_key.as_ref().is_some_and(|p| p.columns == columns))
+        (same && !goes && table.primary_key.as_ref().is_none_or(|p| p.columns != columns))
             .then(|| format!("{} of {}", key.name, from.name))
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tenantry_model::{Ident, KeyKind};
+use tenantry_model::{Ident, KeyKind, QualifiedName};
 
 use super::facts::Facts;
 use super::references::{Reference, Role};
@@ -23,6 +23,14 @@ struct Candidate {
     score: f64,
 }
 
+impl Candidate {
+    /// The table, and what speaks for it.
+    fn described(&self, facts: &Facts<'_>) -> (QualifiedName, String) {
+        let text = format!("{} tables refer to it directly, {:.0} % reach it", self.direct, self.share * 100.0);
+        (facts.tables[self.table].name.clone(), text)
+    }
+}
+
 /// The root as the rules find it, and its table's number.
 pub(super) fn find(facts: &Facts<'_>) -> (Root, Option<usize>) {
     // people and their logins may belong to nobody: they count where they are reached, and nowhere else
@@ -30,12 +38,10 @@ pub(super) fn find(facts: &Facts<'_>) -> (Root, Option<usize>) {
         .map(|t| !facts.people[t] && !bookkeeping::is_bookkeeping(facts, t) && !auth::is_login_table(facts, t))
         .collect();
     let total = counted.iter().filter(|c| **c).count().max(1);
-    let mut candidates: Vec<Candidate> = (0..facts.tables.len())
-        .filter(|&t| counted[t])
-        .filter_map(|t| candidate(facts, t, &counted, total))
-        .filter(passes)
-        .collect();
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.table.cmp(&b.table)));
+    let mut all: Vec<Candidate> =
+        (0..facts.tables.len()).filter(|&t| counted[t]).filter_map(|t| candidate(facts, t, &counted, total)).collect();
+    all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.table.cmp(&b.table)));
+    let (candidates, weak): (Vec<Candidate>, Vec<Candidate>) = all.into_iter().partition(passes);
     let column = column_only(facts, &counted);
     let best = candidates.first().map(|first| topmost(facts, first, &candidates));
     match (best, column) {
@@ -43,7 +49,11 @@ pub(super) fn find(facts: &Facts<'_>) -> (Root, Option<usize>) {
             (table_root(facts, best, &candidates), Some(best.table))
         }
         (_, Some(column)) => (column.into_root(), None),
-        _ => (none(), None),
+        // nothing is believed, but somebody may know better
+        _ => {
+            let named = weak.iter().filter(|c| c.word > 0.0 || c.members).take(3);
+            (Root { alternatives: named.map(|c| c.described(facts)).collect(), ..none() }, None)
+        }
     }
 }
 
@@ -172,15 +182,7 @@ fn table_root(facts: &Facts<'_>, best: &Candidate, all: &[Candidate]) -> Root {
     if best.members {
         reasons.push("a membership table joins people to it".into());
     }
-    let alternatives = all
-        .iter()
-        .filter(|c| c.table != best.table)
-        .take(4)
-        .map(|c| {
-            let text = format!("{} tables refer to it directly, {:.0} % reach it", c.direct, c.share * 100.0);
-            (facts.tables[c.table].name.clone(), text)
-        })
-        .collect();
+    let alternatives = all.iter().filter(|c| c.table != best.table).take(4).map(|c| c.described(facts)).collect();
     let question = (best.word < 0.4)
         .then(|| format!("Is {} the table of your customers (one row per tenant)?", facts.tables[best.table].name));
     let confidence = (0.45 + 0.3 * best.share + 0.2 * best.word + if best.members { 0.08 } else { 0.0 }).min(0.99);

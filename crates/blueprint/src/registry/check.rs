@@ -106,7 +106,12 @@ impl Registry {
             }
         }
         let Some(rules) = alone.tables.iter().find(|v| v.table == table.name) else { return };
-        let differs = entry.class != rules.class && rules.class != Class::Unknown && entry.class != Class::Unknown;
+        // how a table is bound to its tenant is a choice; whether it is bound at all needs a reason
+        let bound = |c: Class| c.is_scoped() && c != Class::Root;
+        let differs = entry.class != rules.class
+            && rules.class != Class::Unknown
+            && entry.class != Class::Unknown
+            && !(bound(entry.class) && bound(rules.class));
         if differs && entry.reason.as_deref().is_none_or(|r| r.trim().is_empty()) {
             out.push(finding(
                 "exception-without-reason",

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use super::{Access, LookupEntry, Method, Registry, RoleEntries, TableEntry, ToolEntry};
 use crate::classify::{Class, Classification, NullTenant, Verdict};
 
+/// Below this confidence a reviewer is asked to look, though the rules agree.
+const UNSURE: f64 = 0.7;
+
 /// Order of the sections, and what each is about.
 const SECTIONS: &[(Class, &str)] = &[
     (Class::Unknown, "To be decided: `plan` and `check` refuse to go on while a table stands here"),
@@ -147,6 +150,8 @@ fn write_table(out: &mut String, name: &str, entry: &TableEntry, verdict: Option
         }
         if let Some(question) = &v.question {
             comment(out, &format!("QUESTION: {question}"));
+        } else if v.confidence < UNSURE {
+            comment(out, "Not certain: please look at this one");
         }
     }
     line(out, "class", text(class(entry.class)));

@@ -36,7 +36,18 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
         let own_key = table.primary_key.as_ref().is_some_and(|k| k.columns == [c.name.clone()]);
         !own_key && words::reference_stems(c.name.as_str()).is_some()
     });
-    if linked || names_something || case.facts.people[case.table] || case.facts.has_column(case.table, OF_PEOPLE) {
+    let speaks_of_tenants = table.columns.iter().any(|c| {
+        let stems = words::stems(c.name.as_str());
+        stems
+            .iter()
+            .any(|w| words::tenant_word(w) >= 0.9 || case.root.is_some_and(|r| case.facts.names[r].last() == Some(w)))
+    });
+    if linked
+        || names_something
+        || speaks_of_tenants
+        || case.facts.people[case.table]
+        || case.facts.has_column(case.table, OF_PEOPLE)
+    {
         return None;
     }
     Some(Evidence::new(Class::Shared, 0.55, "nothing leads to it or from it, and no column of it could name a tenant"))

@@ -18,7 +18,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
     if let Some(r) = person {
         return Some(Evidence::new(
             Class::Shared,
-            if r.nullable { 0.7 } else { 0.85 },
+            // what it is about may well be a tenant's
+            match (super::polymorphic::pair(case).is_some(), r.nullable) {
+                (true, _) => 0.6,
+                (false, true) => 0.7,
+                (false, false) => 0.85,
+            },
             format!("belongs to a person ({}), and nothing leads to a tenant", super::list(&r.columns)),
         ));
     }

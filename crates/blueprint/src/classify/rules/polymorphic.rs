@@ -21,7 +21,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
 }
 
 /// The first such pair of columns.
-fn pair(case: &Case<'_>) -> Option<(Ident, Ident)> {
+pub(super) fn pair(case: &Case<'_>) -> Option<(Ident, Ident)> {
     let table = case.facts.tables[case.table];
     table
         .columns

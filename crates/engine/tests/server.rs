@@ -3,25 +3,37 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 use tenantry_engine::inspect::{self, server};
-use tenantry_testkit::postgres;
+use tenantry_testkit::{Database, available, postgres};
 
 #[tokio::test]
 async fn a_server_says_what_it_is() {
-    let server = postgres(15);
-    let db = server.database("facts").await;
-    let facts = server::facts(&db.connect().await).await.unwrap();
-    assert_eq!((facts.version, facts.superuser, facts.standby), (server.version(), true, false));
-    assert_eq!(facts.database.as_str(), db.name());
-    let login = db.login("plain", "").await;
-    db.execute("REVOKE EXECUTE ON FUNCTION pg_catalog.pg_control_system() FROM PUBLIC").await;
-    let theirs = server::facts(&tenantry_pg::connect(&login).await.unwrap()).await.unwrap();
-    assert!(facts.system_identifier.is_some() && theirs.system_identifier.is_none() && !theirs.superuser);
+    for major in available() {
+        let server = postgres(major);
+        let db = server.database("facts").await;
+        let facts = server::facts(&db.connect().await).await.unwrap();
+        assert_eq!((facts.version, facts.superuser, facts.standby), (server.version(), true, false));
+        assert_eq!(facts.database.as_str(), db.name());
+        assert_eq!(facts.check_version(false).is_err(), server.version().is_below_floor());
+        assert_eq!(facts.check_version(true), Ok(()));
+        let login = db.login("plain", "").await;
+        db.execute("REVOKE EXECUTE ON FUNCTION pg_catalog.pg_control_system() FROM PUBLIC").await;
+        let theirs = server::facts(&tenantry_pg::connect(&login).await.unwrap()).await.unwrap();
+        assert!(facts.system_identifier.is_some() && theirs.system_identifier.is_none() && !theirs.superuser);
+        db.execute(&format!("ALTER ROLE {} SET default_transaction_read_only = on", login.user())).await;
+        let theirs = server::facts(&tenantry_pg::connect(&login).await.unwrap()).await.unwrap();
+        assert_eq!(theirs.check_writable(), Err(server::Unfit::ReadOnly));
+    }
 }
 
 /// Every statement the preflight asks for is run, and then nothing is missing.
 #[tokio::test]
 async fn the_missing_grants_are_named_and_suffice() {
-    let db = postgres(15).database("rights").await;
+    for major in available() {
+        missing_grants(&postgres(major).database("rights").await).await;
+    }
+}
+
+async fn missing_grants(db: &Database) {
     let admin = db.login("admin", "").await;
     let owner = db.role("owner");
     db.execute(&format!(

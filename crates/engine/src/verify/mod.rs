@@ -14,6 +14,7 @@ mod cleanup;
 mod error;
 mod logins;
 mod outcome;
+pub mod pages;
 mod report;
 mod request;
 mod runner;

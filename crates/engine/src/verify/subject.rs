@@ -260,6 +260,20 @@ impl Subject {
         }
     }
 
+    /// An INSERT of a row that holds nothing but a tenant. Every column is named, so that no default draws a number
+    /// from a sequence, which a rollback would not give back; policies come before NOT NULL.
+    pub(crate) fn bare_row(&self, tenant: &str) -> Option<String> {
+        let column = self.tenant_column()?;
+        let (names, values): (Vec<String>, Vec<&str>) =
+            self.insertable().map(|c| (c.name.quoted(), if c.name == *column { tenant } else { "NULL" })).unzip();
+        Some(format!(
+            "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({})",
+            self.sql,
+            names.join(", "),
+            values.join(", ")
+        ))
+    }
+
     /// A column of a unique index that neither binds the row nor refers to another.
     fn is_fresh(&self, name: &Ident) -> bool {
         let s = &self.structure;

@@ -37,6 +37,13 @@ CREATE TABLE event (
 ) PARTITION BY RANGE (happened_at);
 CREATE TABLE event_2024 PARTITION OF event FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
 CREATE TABLE event_2025 PARTITION OF event FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE metric (
+    workspace_id uuid NOT NULL REFERENCES workspace,
+    day integer NOT NULL,
+    amount integer,
+    PRIMARY KEY (workspace_id, day)
+) PARTITION BY LIST (workspace_id);
+CREATE TABLE metric_others PARTITION OF metric DEFAULT;
 CREATE TABLE country (
     code text PRIMARY KEY,
     name text NOT NULL
@@ -53,5 +60,6 @@ INSERT INTO task (workspace_id, project_id, title) SELECT p.workspace_id, p.id, 
 INSERT INTO remark (task_id, body) SELECT t.id, 'about ' || t.title FROM task t;
 INSERT INTO event (workspace_id, happened_at, payload)
     SELECT w.id, d, '{}' FROM workspace w, unnest(ARRAY['2024-06-01'::timestamptz, '2025-06-01']) d;
+INSERT INTO metric SELECT w.id, n, n FROM workspace w, generate_series(1, 3) n;
 REFRESH MATERIALIZED VIEW task_count;
 ANALYZE;

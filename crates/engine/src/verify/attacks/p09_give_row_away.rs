@@ -7,7 +7,7 @@ pub(super) const ATTACK: Attack = Attack {
     title: "A row changes its tenant by UPDATE",
     severity: Critical,
     meaning: "An UPDATE of the tenant column gives a row away (spam, planted data) or pulls another tenant's row in (theft).",
-    method: "As A, updates its own row without changing it (which must work), then sets its tenant to B and to NULL (must raise 42501 or a NOT NULL error), then tries to make B's row its own, with and without naming it (must touch no row). UPDATE, UPDATE … FROM, MERGE, in both protocols.",
+    method: "As A, updates its own row without changing it (which must work), then sets its tenant to B and to NULL (must raise 42501 or a NOT NULL error), then tries to make B's row its own, with and without naming it (must touch no row). UPDATE with and without WHERE (without, the policy for reading does not guard it), UPDATE … FROM, MERGE, in both protocols.",
     remedy: "Put the restrictive policy back: `tenantry apply`.",
     run: |stage| Box::pin(run(stage)),
 };
@@ -38,11 +38,15 @@ async fn run(stage: &Stage) -> Verdict {
             continue;
         }
         tally.tried();
-        let away = [
+        let mut away = vec![
             format!("UPDATE {name} t SET {to_b} WHERE {mine}"),
             format!("UPDATE {name} t SET {to_b} FROM (SELECT 1) x WHERE {mine}"),
             format!("MERGE INTO {name} t USING (SELECT 1) x ON {mine} WHEN MATCHED THEN UPDATE SET {to_b}"),
         ];
+        if a.rows <= stage.limits.rows_max {
+            // Without WHERE nothing is read, and the policy for reading does not look at the new row either.
+            away.push(format!("UPDATE {name} SET {to_b}"));
+        }
         for sql in &away {
             for wire in WIRES {
                 tally.attempt();

@@ -34,9 +34,7 @@ async fn run(stage: &Stage) -> Verdict {
                 writes.push(format!("UPDATE {name} SET {column} = {column} WHERE ctid = '(0,1)'"));
                 writes.push(format!("UPDATE {name} t SET {column} = {column} WHERE {}", table.owned_by(&stage.b)));
             }
-            if let Some(column) = table.tenant_sql() {
-                writes.push(format!("INSERT INTO {name} ({column}) OVERRIDING SYSTEM VALUE VALUES ({})", key(&stage.b)));
-            }
+            writes.extend(table.bare_row(&key(&stage.b)));
             writes.push(format!("DELETE FROM {name} t WHERE {}", table.owned_by(&stage.b)));
         }
         nobody.begin(None).await?;

@@ -33,9 +33,8 @@ async fn run(stage: &Stage) -> Verdict {
             tally.broke(&table.table, "rows are visible under an empty tenant");
         }
         let text = stage.blueprint.key_kind == tenantry_model::KeyKind::Text;
-        if let (true, true, Some(column)) = (text, table.writable, table.tenant_sql()) {
+        if let (true, true, Some(sql)) = (text, table.writable, table.bare_row("''")) {
             tally.attempt();
-            let sql = format!("INSERT INTO {} ({column}) OVERRIDING SYSTEM VALUE VALUES ('')", table.sql);
             let answer = session.attempt(&sql, Wire::Simple).await?;
             if answer.rows() > 0 || answer.is_constraint() {
                 tally.broke(&table.table, "rows of an empty tenant can be written");

@@ -23,9 +23,16 @@ async fn run(stage: &Stage) -> Verdict {
         let Some(sample) = own(table, &mut tally) else { continue };
         tally.tried();
         stage.as_a.begin(Some(&stage.a)).await?;
-        let sql = format!("UPDATE {} t SET {column} = {} WHERE {}", table.sql, key(&stage.b), sample.is_it);
-        if stage.as_a.attempt(&sql, Wire::Simple).await?.rows() > 0 {
-            tally.broke(&table.table, "a row moved to another tenant's partition");
+        let mut moves = vec![format!("UPDATE {} t SET {column} = {} WHERE {}", table.sql, key(&stage.b), sample.is_it)];
+        if sample.rows <= stage.limits.rows_max {
+            moves.push(format!("UPDATE {} SET {column} = {}", table.sql, key(&stage.b)));
+        }
+        for sql in &moves {
+            tally.attempt();
+            let answer = stage.as_a.attempt(sql, Wire::Simple).await?;
+            if answer.rows() > 0 || answer.is_constraint() {
+                tally.broke(&table.table, "a row moved to another tenant's partition");
+            }
         }
         stage.as_a.end().await?;
     }

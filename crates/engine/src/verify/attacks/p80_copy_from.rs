@@ -27,6 +27,7 @@ async fn run(stage: &Stage) -> Verdict {
             // The server waits for rows now, which nobody will send: the connection is given up.
             Err(_) => {
                 tally.broke(&table.table, "COPY FROM is accepted");
+                session.close().await;
                 session = stage.fresh(0).await?;
             }
         }

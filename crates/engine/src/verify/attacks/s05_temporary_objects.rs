@@ -32,8 +32,11 @@ async fn run(stage: &Stage) -> Verdict {
     let after = session.say("SELECT 1 FROM pg_catalog.pg_class WHERE relname = 'verify_temp' AND relpersistence = 't'", Wire::Simple).await?;
     session.close().await;
     Ok(match (kept.rows(), after.rows()) {
-        (_, 1..) => Outcome::Fail { objects: vec!["connection".into()], evidence: "a temporary table survives DISCARD ALL".into() },
-        (0, _) => Outcome::Pass("a temporary table does not survive the transaction".into()),
-        _ => Outcome::Residual("a temporary table stays on the connection until DISCARD ALL: a pooler must send it between tenants".into()),
+        (0, 0) => Outcome::Pass("a temporary table cannot be made".into()),
+        (_, 0) => Outcome::Fail {
+            objects: vec!["database".into()],
+            evidence: "a temporary table of tenant A is there for tenant B until DISCARD ALL".into(),
+        },
+        _ => Outcome::Fail { objects: vec!["connection".into()], evidence: "a temporary table survives DISCARD ALL".into() },
     })
 }

@@ -104,7 +104,8 @@ async fn every_step(major: u32) {
         // Every step goes there and back; the first few of a kind, and all about partitions, are looked at.
         let nth = seen.entry(&step.kind).or_default();
         *nth += 1;
-        let look = *nth <= 2 || step.id.contains("public.event") && *nth < 9;
+        let look = *nth <= 1 || step.id.contains("public.event") && *nth < 5;
+        let look = look && step.kind != "complete-revoke"; // rights that are back stand behind ours, until ours go
         // NOT NULL was reached by way of a CHECK, which does not come back only to be dropped; a key that joins those of
         // partitions takes them along; and a foreign key that is back is checked by a step of its own.
         let of_several = ["not-null", "complete-foreign-keys"].contains(&step.kind.as_str());
@@ -151,4 +152,63 @@ async fn the_runner_gives_back_the_nasty_schema() {
     assert_eq!(outcome.skipped, Vec::<String>::new());
     same("the schema", &before.0, &dump(&db));
     same("the roles", &before.1, &dump_roles(&db));
+}
+
+/// An administrator as managed services have it: no superuser, but may make roles, and owns the database and the tables.
+#[tokio::test]
+async fn an_administrator_without_superuser_can_do_it_all() {
+    for major in tenantry_testkit::available() {
+        let db = postgres(major).database("managed").await;
+        let admin = db.login("admin", "CREATEROLE").await;
+        db.login("app", "").await;
+        db.execute(&format!(
+            "ALTER DATABASE \"{}\" OWNER TO \"{}\"; ALTER SCHEMA public OWNER TO \"{1}\"",
+            db.name(),
+            db.role("admin")
+        ))
+        .await;
+        let client = tenantry_pg::connect(&admin).await.unwrap();
+        client.batch_execute("SET search_path = public").await.unwrap();
+        client.batch_execute(support::SCHEMA).await.unwrap();
+        let own = format!(
+            "CREATE VIEW public.bodies AS SELECT body FROM public.note;
+             CREATE FUNCTION public.count_notes() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT count(*) FROM public.note';
+             GRANT SELECT ON public.note TO \"{}\"",
+            db.role("app")
+        );
+        client.batch_execute(&own).await.unwrap();
+        let before = (dump(&db), dump_roles(&db));
+
+        let catalog = inspect::read(&client).await.unwrap();
+        let registry = Registry::parse("format = 1\n[root]\ntable = \"public.team\"\n[roles]\nslots = 2\n[[lookups]]\nname = \"login\"\ntable = \"public.member\"\nmatch = [\"email\"]\nreturns = [\"team_id\"]\nreason = \"login\"\n[tables.\"public.note\"]\nclass = \"indirect\"\npath = [\"member_id -> public.member(id)\"]\n[tables.\"public.member\"]\nclass = \"direct\"\ncolumn = \"team_id\"\n").unwrap();
+        let classification = classify::classify(&catalog, &registry);
+        let blueprint = plan::plan(&catalog, &classification, &registry, &plan::Options::default());
+        let open: Vec<_> = blueprint.blocking().collect();
+        assert!(open.is_empty(), "{open:?}");
+        let (_folder, mut options) = options();
+        options.allow_old_server = true;
+        options.lock_out_old_logins = true;
+        let told = |e: apply::Error| panic!("PostgreSQL {major}: {e}");
+        apply::apply(&admin, &blueprint, &options, &Log::default()).await.unwrap_or_else(told);
+        apply::complete(&admin, &options, &Log::default()).await.unwrap_or_else(told);
+
+        // The look-up works without a tenant, and nothing else does.
+        let logins = tenantry_engine::credentials::Credentials::read(&options.credentials).unwrap();
+        let slot = &logins.logins[0];
+        let slot = tenantry_pg::connect(&admin.with_login(&slot.user, &slot.password)).await.unwrap();
+        let found = slot.query("SELECT * FROM tenantry.lookup_login('m7@example.org')", &[]).await.unwrap();
+        assert_eq!(found[0].get::<_, i32>(0), 3, "PostgreSQL {major}");
+        let refused = slot.query("SELECT FROM public.member", &[]).await.unwrap_err();
+        assert_eq!(refused.code().unwrap().code(), "42501");
+        slot.close().await;
+        // The old owner cannot even look any more.
+        let refused = client.query("SELECT FROM public.note", &[]).await.unwrap_err();
+        assert_eq!(refused.code().unwrap().code(), "42501", "PostgreSQL {major}");
+
+        let outcome = apply::rollback(&admin, &options, &Log::default()).await.unwrap_or_else(told);
+        assert_eq!(outcome.skipped, Vec::<String>::new(), "PostgreSQL {major}");
+        client.close().await;
+        same("the schema", &before.0, &dump(&db));
+        same("the roles", &before.1, &dump_roles(&db));
+    }
 }

@@ -2,6 +2,9 @@
 //!
 //! Facts about frameworks, not about applications.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use super::facts::Facts;
 use super::words;
 
@@ -294,11 +297,18 @@ pub(super) fn is_bookkeeping(facts: &Facts<'_>, t: usize) -> bool {
     let name = facts.tables[t].name.name.as_str().to_lowercase();
     let schema = facts.tables[t].name.schema.as_str().to_lowercase();
     SCHEMAS.contains(&schema.as_str())
-        || TABLES.contains(&name.as_str())
+        || is_listed(facts, t)
         || PREFIXES.iter().any(|p| name.starts_with(p))
         || is_migration(&name)
         || schema == "storage" && name == "migrations"
         || is_version_marker(facts, t)
+}
+
+/// The name, in whatever case and with whatever the application puts before it, is one of the list.
+fn is_listed(facts: &Facts<'_>, t: usize) -> bool {
+    static SQUASHED: LazyLock<BTreeSet<String>> =
+        LazyLock::new(|| TABLES.iter().map(|n| words::squashed(&words::stems(n))).collect());
+    [&facts.names[t], &facts.full_names[t]].iter().any(|n| SQUASHED.contains(&words::squashed(n)))
 }
 
 /// `…_migrations`, `…_migrations_lock`, `app_schema_history`: any tool's record of its own changes.

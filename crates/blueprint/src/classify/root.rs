@@ -43,7 +43,8 @@ pub(super) fn find(facts: &Facts<'_>) -> (Root, Option<usize>) {
     all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.table.cmp(&b.table)));
     let (candidates, weak): (Vec<Candidate>, Vec<Candidate>) = all.into_iter().partition(passes);
     let column = column_only(facts, &counted);
-    let best = candidates.first().map(|first| topmost(facts, first, &candidates));
+    let everything: Vec<Candidate> = candidates.iter().chain(&weak).cloned().collect();
+    let best = candidates.first().map(|first| topmost(facts, first, &everything));
     match (best, column) {
         (Some(best), column) if column.as_ref().is_none_or(|c| c.tables <= best.reached) => {
             (table_root(facts, best, &candidates), Some(best.table))
@@ -104,14 +105,15 @@ fn passes(c: &Candidate) -> bool {
     }
 }
 
-/// Climbs from a candidate to the one it belongs to itself (project → organisation).
+/// Climbs from a candidate to the one it belongs to itself (project → organisation): to one that could be believed
+/// alone, or that nearly the whole schema hangs on, whatever its name.
 fn topmost<'c>(facts: &Facts<'_>, first: &'c Candidate, all: &'c [Candidate]) -> &'c Candidate {
     let mut at = first;
     for _ in 0..all.len() {
         let above = all.iter().find(|up| {
             up.table != at.table
                 && up.share >= at.share - 0.02
-                && (up.word >= 0.6 || up.members)
+                && (passes(up) && (up.word >= 0.6 || up.members) || up.share >= 0.8 && up.direct >= 8)
                 && facts.references[at.table]
                     .iter()
                     .any(|r| r.target == up.table && r.role != Role::Pointer && (!r.nullable || up.word >= 0.9))

@@ -192,7 +192,7 @@ async fn a_lock_that_never_frees_is_named_and_the_run_can_go_on() {
     case.run(0, &["plan", "--out", "iso"]);
     let mut holder = case.db.connect_plain().await;
     let transaction = holder.transaction().await.unwrap();
-    transaction.batch_execute("LOCK TABLE projects IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    transaction.batch_execute("LOCK TABLE projects IN ROW EXCLUSIVE MODE").await.unwrap();
     refused(&case.run(2, &["apply", "iso", "--yes", "--lock-patience", "1"]), &["in the way: pid"], "lock-not-free");
     transaction.rollback().await.unwrap();
     case.run(0, &["apply", "iso", "--yes"]);

@@ -1,7 +1,7 @@
 //! As whom the server's programs run. PostgreSQL refuses root, and so do we.
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::lchown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -53,14 +53,19 @@ impl Account {
         command.current_dir("/").env_remove("LC_ALL").env_remove("LANG").env_remove("NOTIFY_SOCKET");
     }
 
-    /// Gives a file or a folder, with everything in it, to this user.
+    /// Gives a file or a folder itself to this user. A link is given, never what it points to.
     pub fn give(self, path: &Path) -> Result<(), Error> {
         let Self::Other { uid, gid } = self else { return Ok(()) };
-        let denied = |source| Error::Folder { path: path.to_owned(), source };
-        chown(path, Some(uid), Some(gid)).map_err(denied)?;
-        if path.is_dir() && !path.is_symlink() {
+        lchown(path, Some(uid), Some(gid)).map_err(|source| Error::Folder { path: path.to_owned(), source })
+    }
+
+    /// Gives a folder with everything in it to this user. Only for folders that nobody else writes to meanwhile.
+    pub fn give_all(self, path: &Path) -> Result<(), Error> {
+        self.give(path)?;
+        if self != Self::Ourselves && path.is_dir() && !path.is_symlink() {
+            let denied = |source| Error::Folder { path: path.to_owned(), source };
             for entry in fs::read_dir(path).map_err(denied)? {
-                self.give(&entry.map_err(denied)?.path())?;
+                self.give_all(&entry.map_err(denied)?.path())?;
             }
         }
         Ok(())

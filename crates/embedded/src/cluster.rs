@@ -19,12 +19,17 @@ pub const SUPERUSER: &str = "postgres";
 /// Locales to try. The first sorts and folds letters of all alphabets; the second exists everywhere.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
 
-/// Makes a folder that only `account` may look into; an existing one is kept as it is.
+/// Makes a folder that only `account` may look into.
 pub fn make_folder(path: &Path, account: Account) -> Result<(), Error> {
+    make_own_folder(path, 0o700)?;
+    account.give(path)
+}
+
+/// Makes a folder of our own with these permissions.
+pub(crate) fn make_own_folder(path: &Path, mode: u32) -> Result<(), Error> {
     let failed = |source| Error::Folder { path: path.to_owned(), source };
     fs::create_dir_all(path).map_err(failed)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed)?;
-    account.give(path)
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)
 }
 
 /// Writes a file that only its owner may read, all or nothing.
@@ -50,7 +55,7 @@ pub fn random_password() -> Result<SecretString, Error> {
 
 /// Makes a data directory in `data`, whose superuser `postgres` has this password.
 ///
-/// Nothing is left there if it fails. `sync` waits until everything is on disk.
+/// The folder must be new or empty. `sync` waits until everything is on disk.
 pub fn init(
     binaries: &Binaries,
     account: Account,
@@ -61,6 +66,7 @@ pub fn init(
     let password_file = data.with_extension("password");
     write_secret(&password_file, password.expose_secret())?;
     account.give(&password_file)?;
+    make_folder(data, account)?;
     let mut result = Ok(());
     for locale in LOCALES {
         let mut builder = InitDbBuilder::new()

@@ -1,7 +1,8 @@
 //! One durable server for one user: found again, recovered and started by every run, stopped with it.
 //!
 //! Its folder holds `data` (the cluster), `password`, `log`, `port`, `run` (the Unix socket) and `lock`, which the
-//! program holds as long as it runs. A crash at any moment leaves nothing that the next start does not clear up:
+//! program holds as long as it runs. If we are root, the folder is root's and only `data`, `run` and `log` are the
+//! server's, so that whoever gets hold of the server cannot make root write where he likes. A crash at any moment leaves nothing that the next start does not clear up:
 //! half-made clusters, servers without a program, and pid files whose number went to somebody else.
 
 use std::fs::{self, File, TryLockError};
@@ -91,7 +92,7 @@ impl Embedded {
         let data = folder.join("data");
         let account = owner_of(&data).map_or_else(Account::choose, Ok)?;
         check_folder(&folder)?;
-        cluster::make_folder(&folder, account)?;
+        cluster::make_own_folder(&folder, if account == Account::Ourselves { 0o700 } else { 0o711 })?;
         let lock = lock(&folder)?;
         let binaries = programs_for(&data, options.binaries.as_deref())?;
         let password = make_cluster(&folder, &data, &binaries, account)?;
@@ -161,7 +162,7 @@ impl Embedded {
 
 /// An existing cluster is run by whoever owns it, if we are root and he is not.
 fn owner_of(data: &Path) -> Option<Account> {
-    let meta = fs::metadata(data.join("PG_VERSION")).ok()?;
+    let meta = fs::symlink_metadata(data).ok().filter(fs::Metadata::is_dir)?;
     let as_root = rustix::process::geteuid().is_root() && meta.uid() != 0;
     as_root.then(|| Account::Other { uid: meta.uid(), gid: meta.gid() })
 }

@@ -120,6 +120,27 @@ async fn the_server_never_runs_as_root() {
     }
 }
 
+/// Whoever gets hold of the server must not be able to lay links where root writes next time.
+#[tokio::test]
+async fn the_server_cannot_write_where_root_does() {
+    let Account::Other { uid, gid } = Account::choose().unwrap() else { return };
+    let folder = open_folder();
+    let server = Embedded::start(options(folder.path())).await.unwrap();
+    let owner = |name: &str| fs::symlink_metadata(server.folder().join(name)).unwrap().uid();
+    assert_eq!(fs::metadata(server.folder()).unwrap().mode() & 0o777, 0o711);
+    for name in ["", "lock", "password", "port"] {
+        assert_eq!(owner(name), 0, "{name}");
+    }
+    for name in ["data", "run", "log"] {
+        assert_eq!(owner(name), uid, "{name}");
+    }
+    let (mine, link) = (folder.path().join("mine"), folder.path().join("link"));
+    fs::write(&mine, "").unwrap();
+    std::os::unix::fs::symlink(&mine, &link).unwrap();
+    Account::Other { uid, gid }.give_all(&link).unwrap();
+    assert_eq!((fs::metadata(&mine).unwrap().uid(), fs::symlink_metadata(&link).unwrap().uid()), (0, uid));
+}
+
 #[tokio::test]
 async fn a_second_program_is_refused_with_the_first_ones_number() {
     let folder = open_folder();

@@ -83,7 +83,7 @@ async fn every_mode_checks_what_it_promises() {
     let folder = tempfile::tempdir().unwrap();
     let (folder, account) = (folder.path(), Account::choose().unwrap());
     certificates(folder);
-    account.give(folder).unwrap();
+    account.give_all(folder).unwrap();
     let [ca, other, own] = ["ca.pem", "other.pem", "self.pem"].map(|f| folder.join(f));
     let [ca, other, own] = [Some(&ca), Some(&other), Some(&own)];
 

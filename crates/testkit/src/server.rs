@@ -83,7 +83,7 @@ fn start(major: u32) -> Server {
     let folder = tempfile::Builder::new().prefix("tenantry-test-").tempdir().expect("a temporary folder").keep();
     let data = folder.join("data");
     copy(&template, &data);
-    account.give(&folder).unwrap_or_else(|e| panic!("{e}"));
+    account.give_all(&folder).unwrap_or_else(|e| panic!("{e}"));
     for attempt in 1.. {
         let port = free_port();
         let log = folder.join("log");
@@ -108,7 +108,7 @@ fn start(major: u32) -> Server {
             Err(_) => {
                 cluster::make_folder(&folder, account).unwrap_or_else(|e| panic!("{e}"));
                 copy(&template, &data);
-                account.give(&folder).unwrap_or_else(|e| panic!("{e}"));
+                account.give_all(&folder).unwrap_or_else(|e| panic!("{e}"));
             }
         }
     }

@@ -37,7 +37,7 @@ enum Chore {
     New(new::Args),
     /// Run the benchmarks and print ratios
     Bench {
-        /// Handed to `tenantry bench`
+        /// Handed to `bench/run`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -61,9 +61,9 @@ fn run_chore() -> anyhow::Result<()> {
         Chore::Golden { bless } => golden::run(bless),
         Chore::New(args) => new::run(&args),
         Chore::Bench { arguments } => {
-            let mut words = vec!["run", "--release", "--locked", "--package", "tenantry", "--", "bench"];
+            let mut words = vec!["bench/run"];
             words.extend(arguments.iter().map(String::as_str));
-            run::cargo(&words)
+            run::program("bash", &words, &[])
         }
     }
 }

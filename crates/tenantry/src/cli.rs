@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, complete, completions, doctor, inspect, man, plan, registry, rollback, status, up, verify,
+    apply, bench, complete, completions, doctor, inspect, man, plan, registry, rollback, status, up, verify,
 };
 use crate::output::Format;
 
@@ -73,6 +73,7 @@ pub(crate) enum Command {
     Rollback(rollback::Args),
     Status(status::Args),
     Verify(verify::Args),
+    Bench(bench::Args),
     Doctor(doctor::Args),
     Registry(registry::Args),
     Completions(completions::Args),

@@ -140,6 +140,7 @@ classed! {
     tenantry_blueprint::registry::ParseError => |_| Some("registry-unreadable"),
     tenantry_embedded::Error => codes::embedded,
     tenantry_engine::apply::Error => codes::apply,
+    tenantry_engine::bench::Error => |_| None,
     tenantry_engine::credentials::CredentialsError => |_| Some("credentials-file"),
     tenantry_engine::inspect::Error => |_| None,
     tenantry_engine::inspect::server::Unfit => codes::unfit,

@@ -1,6 +1,7 @@
 //! The commands, one verb a file. Each reads its arguments, calls the crate that knows, and prints what came of it.
 
 pub(crate) mod apply;
+pub(crate) mod bench;
 pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod doctor;
@@ -47,6 +48,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Complete(args) => complete::run(args, settings).await,
         Command::Rollback(args) => rollback::run(args, settings).await,
         Command::Status(args) => status::run(args, settings).await,
+        Command::Bench(args) => bench::run(args, settings).await,
         Command::Doctor(args) => doctor::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),
         Command::Completions(args) => completions::run(args, settings),

@@ -17,7 +17,7 @@ as_server() { if [ "$(id -u)" = 0 ]; then (cd / && setpriv --reuid=postgres --re
 start_server() {
   local programs
   programs=$(server_programs)
-  SERVER_FOLDER=$(mktemp -d /tmp/tenantry-examples.XXXXXX)
+  SERVER_FOLDER=$(mktemp -d)
   if [ "$(id -u)" = 0 ]; then chown postgres "$SERVER_FOLDER"; fi
   chmod 711 "$SERVER_FOLDER"
   SERVER_PROGRAMS=$programs

@@ -253,3 +253,19 @@ fn the_reference_names_every_key() {
         assert!(page.contains(&format!("`{key}`")), "docs/reference/registry.md says nothing of `{key}`");
     }
 }
+
+#[test]
+fn the_examples_registries_can_be_read_and_survive_writing() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|e| Some(e.ok()?.path().join("tenantry.toml")))
+        .filter(|p| p.is_file())
+        .collect();
+    assert!(!files.is_empty());
+    for file in files {
+        let registry =
+            Registry::parse(&std::fs::read_to_string(&file).unwrap()).unwrap_or_else(|e| panic!("{file:?}: {e}"));
+        assert_eq!(Registry::parse(&registry.render()).unwrap(), registry, "{file:?}");
+    }
+}

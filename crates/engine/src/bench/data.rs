@@ -60,7 +60,9 @@ pub(super) async fn copies(scratch: &Scratch, observer: &dyn Observer) -> Result
                 }
             }
         }
-        sql.push_str(&format!("ALTER TABLE {schema}.segments ALTER id SET DEFAULT gen_random_uuid(), ALTER updated_at SET DEFAULT now();"));
+        sql.push_str(&format!(
+            "ALTER TABLE {schema}.segments ALTER id SET DEFAULT gen_random_uuid(), ALTER updated_at SET DEFAULT now();"
+        ));
         scratch.execute("copy the tables", &sql).await?;
     }
     scratch.execute("analyze the scratch database", "VACUUM ANALYZE").await

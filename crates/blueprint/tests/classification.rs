@@ -557,3 +557,25 @@ fn whoever_is_scoped_has_a_reason_and_whoever_is_unknown_a_question() {
         assert_eq!(v.class == Class::Unknown, v.question.is_some(), "{}", v.table);
     }
 }
+
+#[test]
+fn a_root_that_may_be_a_level_below_is_asked_about() {
+    let f = found(
+        "users: id bigint pk, email text! unique, password text!
+        projects: id bigint pk, name text!
+        project_members: project_id bigint! >> projects, user_id bigint! >> users, pk(project_id, user_id)
+        tasks: id bigint pk, project_id bigint! >> projects, title text!
+        comments: id bigint pk, task_id bigint! >> tasks, body text!",
+    );
+    assert_eq!(root(&f).as_deref(), Some("public.projects"));
+    let question = f.root.question.unwrap();
+    assert!(question.contains("public.projects") && question.contains("create = true"), "{question}");
+}
+
+#[test]
+fn a_root_of_a_plain_name_is_not_asked_about() {
+    let f = found(
+        "workspaces: id uuid pk, name text!\na: id uuid pk, workspace_id uuid! > workspaces\nb: id uuid pk, workspace_id uuid! > workspaces",
+    );
+    assert_eq!((root(&f).as_deref(), f.root.question.as_deref()), (Some("public.workspaces"), None));
+}

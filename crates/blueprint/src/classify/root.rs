@@ -185,8 +185,14 @@ fn table_root(facts: &Facts<'_>, best: &Candidate, all: &[Candidate]) -> Root {
         reasons.push("a membership table joins people to it".into());
     }
     let alternatives = all.iter().filter(|c| c.table != best.table).take(4).map(|c| c.described(facts)).collect();
-    let question = (best.word < 0.4)
-        .then(|| format!("Is {} the table of your customers (one row per tenant)?", facts.tables[best.table].name));
+    // a word that also names a level below the tenant, or none at all: only a person knows
+    let question = (best.word < 0.55).then(|| {
+        format!(
+            "Is {} the table of your customers, one row per tenant? Or does the application serve one customer yet \
+             (then name the table to be made: create = true)?",
+            facts.tables[best.table].name
+        )
+    });
     let confidence = (0.45 + 0.3 * best.share + 0.2 * best.word + if best.members { 0.08 } else { 0.0 }).min(0.99);
     Root {
         table: Some(facts.tables[best.table].name.clone()),

@@ -32,6 +32,9 @@ pub struct Blueprint {
     pub roles: RoleNames,
     /// Protected tables, partitions included: what verify attacks.
     pub tables: Vec<ProtectedTable>,
+    /// Tables without a tenant, and why each is: what verify need not call unprotected.
+    #[serde(default)]
+    pub open_tables: Vec<OpenTable>,
     /// Steps in order. `complete` ones come after all `apply` ones.
     pub steps: Vec<Step>,
     /// What a person should know. Those that block keep apply from starting.
@@ -90,6 +93,17 @@ pub struct ProtectedTable {
     pub writable: bool,
     /// Primary key columns (empty if there is none).
     pub primary_key: Vec<Ident>,
+}
+
+/// A table that holds no tenant's rows: no policy stands on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenTable {
+    /// The table.
+    pub table: QualifiedName,
+    /// `shared` or `system`.
+    pub class: Class,
+    /// Why, in the registry's words or the rules'.
+    pub reason: String,
 }
 
 /// When a step runs.
@@ -427,6 +441,7 @@ mod tests {
                 slots: vec![name("shop_slot_01")],
             },
             tables: vec![],
+            open_tables: vec![],
             steps: vec![Step {
                 id: "policies:public.item".into(),
                 kind: "policies".into(),

@@ -19,8 +19,8 @@ mod tables;
 mod uniques;
 
 use crate::catalog::Catalog;
-use crate::classify::{Classification, Root};
-use crate::file::{Binding, Blueprint, FORMAT, ProtectedTable};
+use crate::classify::{Class, Classification, Root};
+use crate::file::{Binding, Blueprint, FORMAT, Finding, OpenTable, ProtectedTable, Step};
 use crate::registry::{Access, Registry};
 use crate::steps;
 use design::{Bound, Design, Nulls};
@@ -38,7 +38,12 @@ pub fn plan(catalog: &Catalog, classification: &Classification, registry: &Regis
     let made = root::with_created(catalog, classification, registry, options);
     let (seen, judged) = made.as_ref().map_or((catalog, classification), |(c, v)| (c, v));
     let mut design = decide(catalog, seen, judged, registry, options);
-    design.findings.extend(crate::hazards::find(catalog, classification, registry));
+    let steps = steps::all(&design);
+    let hazards = crate::hazards::find(catalog, classification, registry);
+    let said: Vec<String> =
+        design.findings.iter().filter(|f| f.id == "unique-kept-global").map(|f| f.object.clone()).collect();
+    let twice = |hazard: &Finding| hazard.id == "unique-without-tenant" && said.contains(&hazard.object);
+    design.findings.extend(hazards.into_iter().filter(|hazard| !is_cured(hazard, &steps) && !twice(hazard)));
     registry.mark_accepted(&mut design.findings);
     Blueprint {
         format: FORMAT,
@@ -56,7 +61,8 @@ pub fn plan(catalog: &Catalog, classification: &Classification, registry: &Regis
         key_kind: design.kind,
         scope_kind: design.scope_kind,
         tables: protected(&design),
-        steps: steps::all(&design),
+        open_tables: open(judged),
+        steps,
         roles: design.roles,
         findings: design.findings,
     }
@@ -128,6 +134,39 @@ fn protected(design: &Design<'_>) -> Vec<ProtectedTable> {
     }
     out.sort_by(|a, b| a.table.cmp(&b.table));
     out
+}
+
+/// The steps themselves do away with the hazard: nobody need act on it.
+fn is_cured(hazard: &Finding, steps: &[Step]) -> bool {
+    let of_kind = |kind: &'static str| steps.iter().filter(move |s| s.kind == kind);
+    // such a step is called kind:table/key, the hazard's object is table.key
+    let drops_key = |kind: &'static str| {
+        of_kind(kind).any(|s| {
+            let key =
+                s.id.strip_prefix(kind)
+                    .and_then(|id| id.strip_prefix(':')?.strip_prefix(s.object.as_str())?.strip_prefix('/'));
+            key.is_some_and(|key| hazard.object == format!("{}.{key}", s.object))
+        })
+    };
+    match hazard.id.as_str() {
+        "foreign-key-without-tenant" => drops_key("complete-foreign-keys"),
+        "unique-without-tenant" => drops_key("complete-uniques"),
+        "view-not-invoker" => of_kind("views-invoker").any(|s| s.object == hazard.object),
+        "login-owns-tables" => of_kind("complete-ownership").next().is_some(),
+        _ => false,
+    }
+}
+
+/// The tables without a tenant.
+fn open(classification: &Classification) -> Vec<OpenTable> {
+    let without = classification.tables.iter().filter(|v| matches!(v.class, Class::Shared | Class::System));
+    without
+        .map(|v| OpenTable {
+            table: v.table.clone(),
+            class: v.class,
+            reason: v.reasons.first().cloned().unwrap_or_default(),
+        })
+        .collect()
 }
 
 fn binding(bound: &Bound) -> Binding {

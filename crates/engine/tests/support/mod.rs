@@ -218,6 +218,7 @@ pub async fn blueprint(db: &Database) -> Blueprint {
             writable: true,
             primary_key: vec![ident("id")],
         }],
+        open_tables: Vec::new(),
         steps,
         findings: Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! Primary keys, unique constraints, foreign keys, checks and exclusions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tenantry_blueprint::catalog::{Action, Check, ForeignKey, Key, Table};
 use tenantry_model::Ident;
@@ -12,7 +12,7 @@ use super::row::{Read, query};
 /// Column names come in the order of the key. A foreign key to a partitioned table has one more entry per partition,
 /// on the same table: those are the server's own book-keeping. `conperiod` exists since PostgreSQL 18, hence `to_jsonb`.
 const SQL: &str = "
-SELECT k.conrelid AS relation, k.conname::text AS name, k.contype::text AS kind,
+SELECT k.conrelid AS relation, k.conindid AS index, k.conname::text AS name, k.contype::text AS kind,
        ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u (number, place)
              JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number ORDER BY u.place) AS columns,
        rn.nspname::text AS referenced_schema, r.relname::text AS referenced_name,
@@ -40,11 +40,16 @@ pub(super) async fn read(client: &Client, ids: &[u32]) -> Result<Vec<Read>, Erro
     query(client, "constraints", SQL, Some(ids)).await
 }
 
-/// Puts each constraint into its table.
-pub(super) fn put(rows: &[Read], tables: &mut HashMap<u32, Table>) -> Result<(), Error> {
+/// Puts each constraint into its table, and gives the ids of the indexes behind them.
+pub(super) fn put(rows: &[Read], tables: &mut HashMap<u32, Table>) -> Result<HashSet<u32>, Error> {
+    let mut indexes = HashSet::new();
     for row in rows {
         let Some(table) = tables.get_mut(&row.id("relation")?) else { continue };
-        match row.letter("kind")? {
+        let kind = row.letter("kind")?;
+        if matches!(kind, 'p' | 'u' | 'x') {
+            indexes.insert(row.id("index")?);
+        }
+        match kind {
             'p' => table.primary_key = Some(key(row)?),
             'u' => table.uniques.push(key(row)?),
             'f' => table.foreign_keys.push(foreign_key(row)?),
@@ -58,7 +63,7 @@ pub(super) fn put(rows: &[Read], tables: &mut HashMap<u32, Table>) -> Result<(),
         table.checks.sort_by(|a, b| a.name.cmp(&b.name));
         table.exclusions.sort_by(|a, b| a.name.cmp(&b.name));
     }
-    Ok(())
+    Ok(indexes)
 }
 
 fn key(row: &Read) -> Result<Key, Error> {

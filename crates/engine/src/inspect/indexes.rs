@@ -1,6 +1,6 @@
 //! Indexes, and whether row-level security lets a query use them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tenantry_blueprint::catalog::{Index, IndexKey, Table};
 use tenantry_model::Ident;
@@ -35,7 +35,6 @@ SELECT i.indrelid AS relation, c.relname::text AS name, m.amname::text AS method
                           WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1]) END
              FROM generate_series(1, i.indnkeyatts) n) AS keys,
        i.indoption::int2[] AS options,
-       EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AS of_constraint,
        NOT (0 = ANY (i.indkey)) AND (SELECT bool_and(class.leakproof) FROM class WHERE class.oid = ANY (i.indclass)) AS leakproof,
        d.description AS comment, i.indexrelid AS id
 FROM mine i
@@ -47,12 +46,19 @@ pub(super) async fn read(client: &Client, ids: &[u32]) -> Result<Vec<Read>, Erro
     query(client, "indexes", SQL, Some(ids)).await
 }
 
-/// Puts each index into its table; `bytes` is by id of the index.
-pub(super) fn put(rows: &[Read], bytes: &HashMap<u32, i64>, tables: &mut HashMap<u32, Table>) -> Result<(), Error> {
+/// Puts each index into its table. `bytes` is by id of the index; `of_constraints` holds those behind constraints, for
+/// which the server has no index to look them up by.
+pub(super) fn put(
+    rows: &[Read],
+    bytes: &HashMap<u32, i64>,
+    of_constraints: &HashSet<u32>,
+    tables: &mut HashMap<u32, Table>,
+) -> Result<(), Error> {
     for row in rows {
         let Some(table) = tables.get_mut(&row.id("relation")?) else { continue };
         let mut index = index(row)?;
         index.bytes = bytes.get(&row.id("id")?).copied().unwrap_or_default();
+        index.of_constraint = of_constraints.contains(&row.id("id")?);
         table.size.index_bytes += index.bytes;
         table.indexes.push(index);
     }
@@ -78,7 +84,7 @@ fn index(row: &Read) -> Result<Index, Error> {
         method: row.text("method")?,
         unique: row.flag("unique")?,
         nulls_not_distinct: row.flag("nulls_not_distinct")?,
-        of_constraint: row.flag("of_constraint")?,
+        of_constraint: false,
         valid: row.flag("valid")?,
         predicate: row.get("predicate")?,
         definition: row.text("definition")?,

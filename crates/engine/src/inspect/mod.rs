@@ -174,8 +174,8 @@ async fn fill(client: &Client, tables: &mut HashMap<u32, Table>) -> Result<(), E
             table.columns = columns;
         }
     }
-    constraints::put(&constraints, tables)?;
+    let of_constraints = constraints::put(&constraints, tables)?;
     let bytes = sizes::put(&sizes, tables)?;
-    indexes::put(&indexes, &bytes, tables)?;
+    indexes::put(&indexes, &bytes, &of_constraints, tables)?;
     rules::put(&rules, tables)
 }

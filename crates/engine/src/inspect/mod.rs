@@ -89,19 +89,20 @@ impl Error {
     }
 }
 
-/// Settings that reading needs, as the session has them.
+/// Settings that reading needs, as the session has them. Compiling the queries would take longer than running them.
 const SETTINGS: &str = "
-SELECT pg_catalog.current_setting('search_path') AS path, pg_catalog.current_setting('lock_timeout') AS lock_wait";
+SELECT pg_catalog.current_setting('search_path') AS path, pg_catalog.current_setting('lock_timeout') AS lock_wait,
+       pg_catalog.current_setting('jit') AS jit";
 
 /// Reads the structure of the database the client is connected to. The session's settings are as before afterwards.
 pub async fn read(client: &Client) -> Result<Catalog, Error> {
     let rows = row::query(client, "settings", SETTINGS, None).await?;
     let Some(before) = rows.first() else { return Ok(Catalog::default()) };
-    let (path, lock_wait) = (before.text("path")?, before.text("lock_wait")?);
+    let (path, lock_wait, jit) = (before.text("path")?, before.text("lock_wait")?, before.text("jit")?);
     let own_wait = if lock_wait == "0" { LOCK_WAIT_MAX } else { &lock_wait };
-    set(client, "pg_catalog", own_wait).await?;
+    set(client, "pg_catalog", own_wait, "off").await?;
     let result = read_patiently(client).await;
-    let restored = set(client, &path, &lock_wait).await;
+    let restored = set(client, &path, &lock_wait, &jit).await;
     match result {
         Err(Error::Query { what, source }) if is_lock_timeout(&source) => {
             Err(Error::Locked { what, holders: holders(client).await?, source })
@@ -110,11 +111,10 @@ pub async fn read(client: &Client) -> Result<Catalog, Error> {
     }
 }
 
-async fn set(client: &Client, search_path: &str, lock_timeout: &str) -> Result<(), Error> {
-    let (path, wait) = (literal(search_path), literal(lock_timeout));
-    let sql = format!(
-        "SELECT pg_catalog.set_config('search_path', {path}, false), pg_catalog.set_config('lock_timeout', {wait}, false)"
-    );
+async fn set(client: &Client, search_path: &str, lock_timeout: &str, jit: &str) -> Result<(), Error> {
+    let settings = [("search_path", search_path), ("lock_timeout", lock_timeout), ("jit", jit)];
+    let calls = settings.map(|(name, value)| format!("pg_catalog.set_config('{name}', {}, false)", literal(value)));
+    let sql = format!("SELECT {}", calls.join(", "));
     client.batch_execute(&sql).await.map_err(|source| Error::Query { what: "settings", source })
 }
 

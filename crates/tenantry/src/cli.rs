@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, bench, complete, completions, doctor, inspect, man, plan, registry, rollback, status, up, verify,
+    apply, bench, check, complete, completions, doctor, inspect, man, plan, registry, rollback, status, up, verify,
 };
 use crate::output::Format;
 
@@ -67,6 +67,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Up(up::Args),
     Inspect(inspect::Args),
+    Check(check::Args),
     Plan(plan::Args),
     Apply(apply::Args),
     Complete(complete::Args),

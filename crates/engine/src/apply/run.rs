@@ -1,5 +1,6 @@
 //! The commands that go forward: apply and complete.
 
+use tenantry_blueprint::drift::Protection;
 use tenantry_blueprint::file::{Blueprint, Run, Step};
 use tenantry_pg::{Target, in_plain_words};
 use tokio::time::Instant;
@@ -8,6 +9,7 @@ use super::runner::Runner;
 use super::state::{Refusal, StepState, begin, end, todo};
 use super::transaction::{Gone, Work};
 use super::{Command, Error, Event, Observer, Options, Outcome, backfill, index, preflight, secrets, transaction};
+use crate::inspect;
 use crate::journal::{self, Journal};
 
 /// Runs the steps of the command that are left, and records that it has.
@@ -69,7 +71,8 @@ async fn forward_with(
     }
     let state = end(command);
     if let Some(state) = state {
-        journal::end_run(&*runner.work, journal.run, state).await?;
+        let wall = Protection::of(&inspect::read(&runner.work).await?, &journal.blueprint);
+        journal::end_run(&*runner.work, journal.run, state, &wall).await?;
     }
     runner.tell(Event::Finished { command });
     Ok(Outcome { state, steps: left.len(), resumed, skipped: Vec::new() })

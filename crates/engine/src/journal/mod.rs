@@ -12,6 +12,7 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tenantry_blueprint::drift::Protection;
 use tenantry_blueprint::file::Blueprint;
 use tenantry_model::Class;
 use tenantry_pg::{class_of, in_plain_words, tokio_postgres};
@@ -33,6 +34,8 @@ pub struct Journal {
     pub state: RunState,
     /// The blueprint.
     pub blueprint: Blueprint,
+    /// The wall as the last finished command left it.
+    pub protection: Option<Protection>,
     /// When it began. ISO 8601, UTC.
     pub started_at: String,
     /// When the last command ended.

@@ -15,7 +15,7 @@ SELECT to_regclass('tenantry.journal') IS NOT NULL,
        EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('tenantry'))";
 
 const RUN: &str = "
-SELECT id, state, blueprint::text AS blueprint, blueprint_sha256,
+SELECT id, state, blueprint::text AS blueprint, blueprint_sha256, protection::text AS protection,
        to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS started_at,
        to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS finished_at
 FROM tenantry.journal ORDER BY id";
@@ -65,8 +65,10 @@ pub async fn read(client: &impl GenericClient) -> Result<Option<Journal>, Journa
     if let Some(what) = contradiction(state, &pairs) {
         return Err(JournalError::damaged(what));
     }
+    let protection = column::<Option<String>>(row, "protection")?;
+    let protection = protection.map(|text| json(&text, "the protection")).transpose()?;
     let (started_at, finished_at) = (column(row, "started_at")?, column(row, "finished_at")?);
-    Ok(Some(Journal { run, state, blueprint, started_at, finished_at, steps }))
+    Ok(Some(Journal { run, state, blueprint, protection, started_at, finished_at, steps }))
 }
 
 fn entry(row: &Row) -> Result<Entry, JournalError> {

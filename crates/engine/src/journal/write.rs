@@ -1,6 +1,7 @@
 //! The journal's own SQL that writes. Each function is one statement or a few, run inside or outside of the
 //! caller's transaction.
 
+use tenantry_blueprint::drift::Protection;
 use tenantry_blueprint::file::Blueprint;
 use tenantry_pg::tokio_postgres::types::Json;
 use tenantry_pg::tokio_postgres::{self, GenericClient};
@@ -14,6 +15,7 @@ CREATE TABLE tenantry.journal (
     state            text NOT NULL CHECK (state IN ('applying', 'applied', 'completing', 'completed', 'rolling-back')),
     blueprint        jsonb NOT NULL,
     blueprint_sha256 text NOT NULL,
+    protection       jsonb,
     started_at       timestamptz NOT NULL DEFAULT now(),
     finished_at      timestamptz
 );
@@ -111,10 +113,16 @@ pub(crate) async fn begin_run(client: &impl GenericClient, run: i64, state: RunS
     client.execute(sql, &[&run, &state.word()]).await.map(drop).map_err(failed("begin the run"))
 }
 
-/// A command has done all its steps.
-pub(crate) async fn end_run(client: &impl GenericClient, run: i64, state: RunState) -> Result<(), JournalError> {
-    let sql = "UPDATE tenantry.journal SET state = $2, finished_at = clock_timestamp() WHERE id = $1";
-    client.execute(sql, &[&run, &state.word()]).await.map(drop).map_err(failed("end the run"))
+/// A command has done all its steps, and this is the wall it leaves behind.
+pub(crate) async fn end_run(
+    client: &impl GenericClient,
+    run: i64,
+    state: RunState,
+    protection: &Protection,
+) -> Result<(), JournalError> {
+    let sql = "UPDATE tenantry.journal SET state = $2, protection = $3, finished_at = clock_timestamp() WHERE id = $1";
+    let wall = Json(protection);
+    client.execute(sql, &[&run, &state.word(), &wall]).await.map(drop).map_err(failed("end the run"))
 }
 
 /// A step that is not one transaction begins, or goes on.

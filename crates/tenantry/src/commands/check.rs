@@ -3,6 +3,7 @@
 use serde_json::json;
 use tenantry_blueprint::drift::{self, Protection};
 use tenantry_blueprint::file::{Finding, Severity};
+use tenantry_engine::journal;
 use tenantry_engine::verify::{Check, Report, Status};
 use tenantry_model::Class;
 
@@ -41,12 +42,13 @@ pub(crate) async fn run(_: Args, settings: Settings) -> Result<Outcome, Failure>
     let reading = Reading::of(&settings, registry).await?;
     let mut registered = registry.check(&reading.catalog, &reading.classification);
     accept(&mut registered, registry);
-    let applied = tenantry_engine::journal::protection(&reading.client).await?;
-    let mut drifted = applied.as_ref().map(|(blueprint, was)| {
-        let mut found = drift::compare(was, &Protection::of(&reading.catalog, blueprint));
-        accept(&mut found, registry);
-        found
-    });
+    let journal = journal::read(&*reading.client).await?;
+    let mut drifted =
+        journal.as_ref().and_then(|j| Some((&j.blueprint, j.protection.as_ref()?))).map(|(blueprint, was)| {
+            let mut found = drift::compare(was, &Protection::of(&reading.catalog, blueprint));
+            accept(&mut found, registry);
+            found
+        });
     let open = |f: &&Finding| f.accepted.is_none();
     let findings: Vec<&Finding> = registered.iter().chain(drifted.iter().flatten()).filter(open).collect();
     let any = !findings.is_empty();
@@ -66,7 +68,7 @@ pub(crate) async fn run(_: Args, settings: Settings) -> Result<Outcome, Failure>
             settings.output.text(&(text + &listed(findings)))?;
         }
         Format::Json => settings.output.json(&json!({
-            "format": 1, "database": reading.catalog.database, "isolated": applied.is_some(), "findings": findings,
+            "format": 1, "database": reading.catalog.database, "isolated": journal.is_some(), "findings": findings,
         }))?,
         Format::Sarif | Format::Junit => {
             let report = as_report(&reading, &registered, drifted.take());

@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod bench;
+pub(crate) mod check;
 pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod doctor;
@@ -42,6 +43,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
     match command {
         Command::Up(args) => up::run(args, settings).await,
         Command::Inspect(args) => inspect::run(args, settings).await,
+        Command::Check(args) => check::run(args, settings).await,
         Command::Plan(args) => plan::run(args, settings).await,
         Command::Verify(args) => verify::run(args, settings).await,
         Command::Apply(args) => apply::run(args, settings).await,

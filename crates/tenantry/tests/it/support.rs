@@ -10,7 +10,7 @@ use tenantry_pg::Target;
 use tenantry_testkit::{Database, postgres};
 
 /// Tables of a small application: a root, a membership, some that carry the tenant, one that reaches it.
-pub const SMALL: &str = "
+pub(crate) const SMALL: &str = "
 CREATE TABLE workspaces (id uuid PRIMARY KEY, name text NOT NULL);
 CREATE TABLE projects (id uuid PRIMARY KEY, workspace_id uuid NOT NULL REFERENCES workspaces(id), name text NOT NULL);
 CREATE INDEX ON projects (workspace_id);
@@ -27,20 +27,20 @@ INSERT INTO tasks SELECT gen_random_uuid(), p.id, 't' || i FROM projects p, gene
 ANALYZE;";
 
 /// A database, and a folder for what commands write.
-pub struct Case {
-    pub db: Database,
-    pub folder: TempDir,
+pub(crate) struct Case {
+    pub(crate) db: Database,
+    pub(crate) folder: TempDir,
 }
 
 /// A case on PostgreSQL 15 with this schema.
-pub async fn case(hint: &str, sql: &str) -> Case {
+pub(crate) async fn case(hint: &str, sql: &str) -> Case {
     let db = postgres(15).database(hint).await;
     db.execute(sql).await;
     Case { db, folder: tempfile::tempdir().unwrap() }
 }
 
 /// A target as one text with its password, for the environment of the binary.
-pub fn conninfo(target: &Target) -> String {
+pub(crate) fn conninfo(target: &Target) -> String {
     let keys = [
         ("PGHOST", "host"),
         ("PGPORT", "port"),
@@ -55,7 +55,7 @@ pub fn conninfo(target: &Target) -> String {
 }
 
 /// The binary with nothing of this machine's environment that it listens to.
-pub fn binary(folder: &Path) -> Command {
+pub(crate) fn binary(folder: &Path) -> Command {
     let mut command = assert_cmd::cargo::cargo_bin_cmd!("tenantry");
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
@@ -69,40 +69,40 @@ pub fn binary(folder: &Path) -> Command {
 
 impl Case {
     /// The binary, for this database.
-    pub fn tenantry(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn tenantry(&self, arguments: &[&str]) -> Command {
         self.as_login(&self.db.target(), arguments)
     }
 
     /// The binary, for this database with another login.
-    pub fn as_login(&self, target: &Target, arguments: &[&str]) -> Command {
+    pub(crate) fn as_login(&self, target: &Target, arguments: &[&str]) -> Command {
         let mut command = binary(self.folder.path());
         command.env("DATABASE_URL", conninfo(target)).args(arguments);
         command
     }
 
     /// Runs it and wants this exit code.
-    pub fn run(&self, code: i32, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, code: i32, arguments: &[&str]) -> Output {
         wanted(self.tenantry(arguments), code)
     }
 
     /// Runs it with `--format json`, wants this exit code and one JSON document.
-    pub fn json(&self, code: i32, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, code: i32, arguments: &[&str]) -> Value {
         let output = self.run(code, &[arguments, &["--format", "json"]].concat());
         one_document(&output)
     }
 
     /// Text of a file that a command wrote.
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
     /// Writes a file for a command.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     /// From nothing to isolated: registry, plan, apply, complete.
-    pub fn isolate(&self) {
+    pub(crate) fn isolate(&self) {
         self.run(0, &["inspect", "--write-config", "tenantry.toml"]);
         self.run(0, &["plan", "--out", "iso"]);
         self.run(0, &["apply", "iso", "--yes"]);
@@ -111,7 +111,7 @@ impl Case {
 }
 
 /// Runs a command and wants this exit code.
-pub fn wanted(mut command: Command, code: i32) -> Output {
+pub(crate) fn wanted(mut command: Command, code: i32) -> Output {
     let output = command.output().unwrap();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{command:?}\nstdout: {out}\nstderr: {err}");
@@ -119,11 +119,11 @@ pub fn wanted(mut command: Command, code: i32) -> Output {
 }
 
 /// Standard output as exactly one JSON document.
-pub fn one_document(output: &Output) -> Value {
+pub(crate) fn one_document(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&output.stdout)))
 }
 
 /// Bytes as text.
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

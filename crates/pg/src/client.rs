@@ -48,6 +48,8 @@ impl Session {
             .with("lock_timeout", "0")
             .with("idle_in_transaction_session_timeout", "0")
             .with("idle_session_timeout", "0")
+            // queries over the catalog are estimated dear and run in milliseconds: compiling them takes seconds
+            .with("jit", "off")
     }
 
     /// One more setting; the last of a name wins.

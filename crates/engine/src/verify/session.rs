@@ -114,6 +114,7 @@ impl Session {
     pub(crate) async fn open(target: &Target, shared: Arc<Shared>, limits: &Limits) -> Result<Self, Error> {
         let plain = tenantry_pg::Session::plain()
             .with("search_path", "pg_catalog")
+            .with("jit", "off")
             .with("statement_timeout", &format!("{}ms", limits.statement.as_millis()))
             .with("lock_timeout", &format!("{}ms", limits.lock.as_millis()))
             .with("idle_in_transaction_session_timeout", &format!("{}ms", 3 * limits.statement.as_millis()));

@@ -9,6 +9,9 @@ use crate::classify::{Class, Root};
 /// Version of the file's format.
 pub const FORMAT: u32 = 1;
 
+/// Id of the finding that says why a unique key stays global; its object is `schema.table.index`.
+pub const KEPT_GLOBAL: &str = "unique-kept-global";
+
 /// The whole of `blueprint.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Blueprint {
@@ -319,6 +322,12 @@ impl Blueprint {
     /// Findings that keep apply from starting.
     pub fn blocking(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|f| f.blocks && f.accepted.is_none())
+    }
+
+    /// Why a unique key stays global, if the plan decided so.
+    pub fn kept_global(&self, table: &QualifiedName, index: &Ident) -> Option<&str> {
+        let object = format!("{table}.{index}");
+        self.findings.iter().find(|f| f.id == KEPT_GLOBAL && f.object == object)?.accepted.as_deref()
     }
 
     /// `up.sql`: what apply and complete run, for review. Not meant to be run by hand: see [`Run`].

@@ -105,6 +105,30 @@ impl Lookup<'_> {
     }
 }
 
+/// A function that asks, with the rights of the one who asks, whether a row of this table is there for it. A policy
+/// cannot ask its own table directly.
+pub fn visible(
+    name: &QualifiedName,
+    types: &[String],
+    table: &QualifiedName,
+    columns: &[Ident],
+    search_path: &str,
+) -> String {
+    let conditions: Vec<String> =
+        columns.iter().enumerate().map(|(n, c)| format!("tenantry_row.{} = ${}", c.quoted(), n + 1)).collect();
+    let body = format!(
+        "BEGIN RETURN EXISTS (SELECT FROM {} AS tenantry_row WHERE {}); END",
+        table.quoted(),
+        conditions.join(" AND ")
+    );
+    format!(
+        "CREATE FUNCTION {}({}) RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = {search_path} AS {}",
+        name.quoted(),
+        types.join(", "),
+        dollar(&body)
+    )
+}
+
 /// A text between dollar quotes that it does not hold.
 fn dollar(body: &str) -> String {
     let mut tag = "tenantry".to_owned();

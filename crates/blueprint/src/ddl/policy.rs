@@ -97,6 +97,13 @@ pub fn along(way: &Way, row: &str, tenant: &str) -> String {
     format!("EXISTS (SELECT FROM {from} WHERE {condition} AND {} = {tenant})", way.tenant())
 }
 
+/// The same for a row of the policy's own table, asked through a function.
+pub fn parent_visible_by(row: &str, columns: &[Ident], function: &QualifiedName) -> String {
+    let absent: Vec<String> = columns.iter().map(|c| format!("{row}.{} IS NULL", c.quoted())).collect();
+    let arguments: Vec<String> = columns.iter().map(|c| format!("{row}.{}", c.quoted())).collect();
+    format!("{} OR {}({})", absent.join(" OR "), function.quoted(), arguments.join(", "))
+}
+
 /// The referenced row is one that this session may see, or there is no reference.
 pub fn parent_visible(row: &str, columns: &[Ident], parent: &QualifiedName, referenced: &[Ident]) -> String {
     let absent: Vec<String> = columns.iter().map(|c| format!("{row}.{} IS NULL", c.quoted())).collect();

@@ -106,7 +106,7 @@ pub(crate) fn decide<'a>(
     let (references, targets) = references::design(&design, &mut names, &mut findings);
     design.references = references;
     design.tenant_keys = references::to_created_root(&design);
-    design.uniques = uniques::design(&design, classification, &mut names, &mut findings);
+    design.uniques = uniques::design(&design, &mut names, &mut findings);
     design.indexes = targets;
     let workload = indexes::design(&design, &mut names);
     design.indexes.extend(workload);

@@ -90,19 +90,14 @@ fn decide<'a>(
         return None; // Another tenant is named on purpose: a parent tenant, a partner.
     }
     let guarded = |why: &str, findings: &mut Vec<Finding>| {
-        let itself = child.table.name == parent.table.name;
         findings.push(note(
-            if itself { "reference-unguarded" } else { "reference-by-policy" },
-            if itself { Severity::Medium } else { Severity::Low },
+            "reference-by-policy",
+            Severity::Low,
             format!("{}.{}", child.table.name, key.name),
             format!("The foreign key {} to {} cannot have the tenant in it: {why}.", key.name, parent.table.name),
-            if itself {
-                "A row may point at another tenant's row of this table, which stays invisible. Change the schema so that this cannot be."
-            } else {
-                "Nothing to do: a policy lets rows point only at rows their tenant may see."
-            },
+            "Nothing to do: a policy lets rows point only at rows their tenant may see.",
         ));
-        Some(Reference { table: child.table, key, composite: None, replaced: false, guarded: !itself })
+        Some(Reference { table: child.table, key, composite: None, replaced: false, guarded: true })
     };
     let (Some(own), Some(other)) = (own, other) else {
         return guarded("one of the two tables has no tenant column", findings);
@@ -130,7 +125,7 @@ fn decide<'a>(
         key,
         composite: Some(composite(own, other, key, parent.table.name.clone())),
         replaced: !keep,
-        guarded: keep && child.table.name != parent.table.name,
+        guarded: keep,
     })
 }
 

@@ -1,24 +1,19 @@
 //! Unique keys without the tenant: which tell a tenant what another one has, and so get the tenant in front; and which
 //! stay global, with the reason.
 
-use tenantry_model::Ident;
+use tenantry_model::{Ident, KeyKind, QualifiedName};
 
 use super::design::{Bound, Design, Fill, TableDesign, UniqueDesign, owning_columns};
 use super::findings::note;
 use super::names::Names;
 use super::references::partition_columns;
 use crate::catalog::{Index, Key, Table};
-use crate::classify::{Class, Classification};
+use crate::classify::Class;
 use crate::ddl::index::NewIndex;
-use crate::file::{Finding, Severity};
+use crate::file::{Finding, KEPT_GLOBAL, Severity};
 
 /// Designs every unique key of the bound tables.
-pub(super) fn design<'a>(
-    design: &Design<'a>,
-    classification: &Classification,
-    names: &mut Names,
-    findings: &mut Vec<Finding>,
-) -> Vec<UniqueDesign<'a>> {
+pub(super) fn design<'a>(design: &Design<'a>, names: &mut Names, findings: &mut Vec<Finding>) -> Vec<UniqueDesign<'a>> {
     let mut out = Vec::new();
     for t in &design.tables {
         let Some(column) = t.column_bound().map(|c| c.column.clone()) else { continue };
@@ -27,31 +22,41 @@ pub(super) fn design<'a>(
             if index.of_constraint && constraint.is_none() {
                 continue; // The primary key: random, or a number that tells nothing but that it is taken.
             }
-            if index.keys.iter().any(|k| k.column.as_ref() == Some(&column))
-                || within_owner(design, classification, t, index)
-            {
+            if index.keys.iter().any(|k| k.column.as_ref() == Some(&column)) {
                 continue;
             }
             let object = format!("{}.{}", t.table.name, index.name);
             match why_global(design, t, index, constraint) {
                 Some(reason) => findings.push(kept(object, reason)),
-                None => out.push(UniqueDesign {
-                    table: t.table,
-                    index,
-                    constraint,
-                    replacement: replacement(t, &column, index, names),
-                }),
+                None => {
+                    findings.push(replaced(object, &column, index));
+                    let replacement = replacement(t, &column, index, names);
+                    out.push(UniqueDesign { table: t.table, index, constraint, replacement });
+                }
             }
         }
     }
     out
 }
 
+fn replaced(object: String, column: &Ident, index: &Index) -> Finding {
+    let keys = index.keys.iter().map(|k| k.sql.as_str()).collect::<Vec<_>>().join(", ");
+    note(
+        "unique-gets-tenant",
+        Severity::Low,
+        object,
+        format!("This unique key gets the tenant in front and is global no more after complete: ({column}, {keys})."),
+        format!(
+            "Statements with ON CONFLICT ({keys}) must then say ON CONFLICT ({column}, {keys}). To keep it global, write the reason under global_uniques in tenantry.toml."
+        ),
+    )
+}
+
 fn kept(object: String, reason: String) -> Finding {
     Finding {
         accepted: Some(reason.clone()),
         ..note(
-            "unique-kept-global",
+            KEPT_GLOBAL,
             Severity::Low,
             object,
             format!("This unique key stays global: {reason}."),
@@ -60,23 +65,35 @@ fn kept(object: String, reason: String) -> Finding {
     }
 }
 
-/// A key column refers to a row of one tenant: equal values cannot belong to two.
-fn within_owner(design: &Design<'_>, classification: &Classification, t: &TableDesign<'_>, index: &Index) -> bool {
-    let columns: Vec<&Ident> = index.keys.iter().filter_map(|k| k.column.as_ref()).collect();
-    let holds = |set: &[Ident]| !set.is_empty() && set.iter().all(|c| columns.contains(&c));
-    let by_key = t.table.foreign_keys.iter().any(|k| {
-        let scoped = design.table(&k.references).is_some_and(|p| p.bound.is_some());
-        scoped && holds(&k.columns)
-    });
-    let by_path = classification.verdict(&t.table.name).is_some_and(|v| holds(owning_columns(&v.path)));
+/// A key column holds the id of a row of one tenant, of a type that nobody guesses: equal values cannot belong to two
+/// tenants, and none can be tried. A number can be.
+fn within_owner(design: &Design<'_>, t: &TableDesign<'_>, index: &Index) -> bool {
+    let random = |c: &Ident| {
+        t.table.column(c.as_str()).is_some_and(|c| matches!(c.key_kind(), Some(KeyKind::Uuid | KeyKind::Text)))
+    };
+    let held = |set: &[Ident]| {
+        let of_index = |c: &Ident| index.keys.iter().any(|k| k.column.as_ref() == Some(c));
+        !set.is_empty() && set.iter().all(of_index) && set.iter().any(random)
+    };
+    let owned = |table: &QualifiedName, columns: &[Ident]| {
+        design
+            .table(table)
+            .filter(|p| p.bound.is_some())
+            .and_then(|p| p.table.primary_key.as_ref())
+            .is_some_and(|k| k.columns.len() == columns.len() && k.columns.iter().all(|c| columns.contains(c)))
+    };
+    let by_key = t.table.foreign_keys.iter().any(|k| held(&k.columns) && owned(&k.references, &k.referenced_columns));
     let by_way = match &t.bound {
         Some(Bound::Column(c)) => match &c.fill {
-            Some(Fill::Along(way)) => holds(owning_columns(&way.hops)),
+            Some(Fill::Along(way)) => {
+                held(owning_columns(&way.hops))
+                    && way.hops.first().is_some_and(|h| owned(&h.references, &h.referenced_columns))
+            }
             _ => false,
         },
         _ => false,
     };
-    by_key || by_path || by_way
+    by_key || by_way
 }
 
 /// Why a unique key must stay as it is, if it must.
@@ -94,6 +111,9 @@ fn why_global(design: &Design<'_>, t: &TableDesign<'_>, index: &Index, constrain
             && columns.as_ref().is_some_and(|c| c.iter().all(|c| l.arguments.iter().any(|(a, _)| a == c)))
     }) {
         return Some(format!("look-up {} needs it before the tenant is known ({})", lookup.name, lookup.reason));
+    }
+    if within_owner(design, t, index) {
+        return Some("it holds the random id of a row of one tenant".to_owned());
     }
     if let Some(columns) = &columns
         && let Some(key) = still_referenced(design, t.table, columns)

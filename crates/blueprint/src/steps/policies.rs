@@ -3,14 +3,17 @@
 //!
 //! Until `complete` the restrictive policies are for the runtime logins alone, so that old logins go on as before.
 
-use tenantry_model::{Ident, KeyKind};
+use tenantry_model::{Ident, KeyKind, QualifiedName};
 
 use super::table;
 use crate::catalog::Table;
+use crate::ddl::acl::{self, Kind, Object};
+use crate::ddl::function::visible;
 use crate::ddl::policy::{self, Audience, NewPolicy};
-use crate::ddl::table::{Switch, row_security};
+use crate::ddl::table::{Switch, function_owner, row_security};
 use crate::file::{Phase, Step};
 use crate::plan::design::{Bound, Design, Nulls, TableDesign};
+use crate::plan::search_path;
 
 /// Names of the policies on every table.
 const BASE: &str = "tenantry_base";
@@ -88,13 +91,17 @@ pub(super) fn planned(design: &Design<'_>, t: &TableDesign<'_>, relation: &Table
     }
     for reference in design.references.iter().filter(|r| r.guarded && r.table.name == t.table.name) {
         let key = reference.key;
-        let visible = policy::parent_visible(&row, &key.columns, &key.references, &key.referenced_columns);
+        let seen = if key.references == t.table.name {
+            policy::parent_visible_by(&row, &key.columns, &guard(&t.table.name, &key.name))
+        } else {
+            policy::parent_visible(&row, &key.columns, &key.references, &key.referenced_columns)
+        };
         for (word, command) in [("insert", "INSERT"), ("update", "UPDATE")] {
             restrict(
                 &format!("{word}_{}", key.name),
                 command,
                 (command == "UPDATE").then(|| "true".to_owned()),
-                Some(visible.clone()),
+                Some(seen.clone()),
             );
         }
     }
@@ -149,12 +156,52 @@ fn end_kind(design: &Design<'_>, way: &crate::ddl::path::Way) -> KeyKind {
         .unwrap_or(design.kind)
 }
 
+/// The function that asks for a row of the table itself.
+fn guard(table: &QualifiedName, key: &Ident) -> QualifiedName {
+    QualifiedName::new(
+        Ident::composed("tenantry", "", ""),
+        Ident::composed("tenantry_parent_", &format!("{table}.{key}"), ""),
+    )
+}
+
+/// Statements that make those functions of a table, and that take them away.
+fn guards(design: &Design<'_>, t: &TableDesign<'_>) -> (Vec<String>, Vec<String>) {
+    let (mut up, mut down) = (Vec::new(), Vec::new());
+    let name = &t.table.name;
+    for r in design.references.iter().filter(|r| r.guarded && &r.table.name == name && &r.key.references == name) {
+        let types: Vec<String> = r
+            .key
+            .referenced_columns
+            .iter()
+            .filter_map(|c| t.table.column(c.as_str()))
+            .map(|c| c.data_type.clone())
+            .collect();
+        let function = guard(name, &r.key.name);
+        let signature = format!("{}({})", function.quoted(), types.join(", "));
+        let path = search_path(design.catalog, types.iter().map(String::as_str));
+        let on = Object { kind: Kind::Function, sql: signature.clone(), owner: design.roles.keeper.clone() };
+        up.push(visible(&function, &types, name, &r.key.referenced_columns, &path));
+        up.push(acl::revoke("ALL", &on, None));
+        up.push(function_owner(&signature, &design.roles.keeper));
+        for role in [&design.roles.runtime, &design.roles.owner].into_iter().chain(&design.kept_roles) {
+            up.push(acl::grant("EXECUTE", &on, Some(role)));
+        }
+        down.push(format!("DROP FUNCTION IF EXISTS {signature}"));
+    }
+    (up, down)
+}
+
 pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
     let mut out = Vec::new();
     for (t, _) in design.bound() {
         for relation in t.relations() {
             let name = &relation.name;
             let mut step = table(Phase::Apply, name, format!("Row-level security on {name}"));
+            if *name == t.table.name {
+                let (make, take) = guards(design, t);
+                step.up = make;
+                step.down = take;
+            }
             for p in planned(design, t, relation) {
                 step.up.push(policy::create(name, &p.policy, &p.during));
                 step.down.insert(0, policy::drop(name, &p.policy.name));

@@ -68,6 +68,10 @@ impl Stage {
         if let Some(reason) = entry {
             return Some(reason.clone());
         }
+        let parent = table.partition_of.as_ref().unwrap_or(&table.table);
+        if let Some(reason) = self.blueprint.kept_global(parent, &index.name) {
+            return Some(reason.to_owned());
+        }
         let columns = index.plain_columns()?;
         let unguessable = columns.iter().any(|c| {
             table.structure.column(c.as_str()).is_some_and(|c| c.data_type == "uuid")

@@ -139,6 +139,19 @@ pub(super) async fn readable_views(stage: &Stage, kind: char) -> Result<Vec<View
         .collect())
 }
 
+/// A restrictive policy asks, for each new and changed row, whether the parent is one its tenant may see: a foreign key
+/// that cannot hold the tenant is guarded by it.
+pub(super) fn guarded(table: &Subject, fk: &tenantry_blueprint::catalog::ForeignKey) -> bool {
+    ["insert", "update"].iter().all(|word| {
+        let name = tenantry_model::Ident::composed("tenantry_", &format!("{word}_{}", fk.name), "");
+        table
+            .structure
+            .policies
+            .iter()
+            .any(|p| p.name == name && !p.permissive && p.check.as_ref().is_some_and(|c| c.contains("tenantry_parent")))
+    })
+}
+
 /// Whether a foreign key keeps both rows in one tenant: its columns hold the tenant of both sides. `None` where a
 /// side has no tenant column, so that no key could (the policy along the path is what binds such rows).
 pub(super) fn carries_tenant(

@@ -579,3 +579,30 @@ fn a_root_of_a_plain_name_is_not_asked_about() {
     );
     assert_eq!((root(&f).as_deref(), f.root.question.as_deref()), (Some("public.workspaces"), None));
 }
+
+#[test]
+fn names_of_frameworks_do_not_hide_what_belongs_to_a_tenant() {
+    let f = found(
+        "companies: id uuid pk, name text!
+        sites: id uuid pk, company_id uuid! > companies, name text!
+        users: id uuid pk, email text! unique, password text!, site_id uuid! > sites
+        devices: id uuid pk, user_id uuid! > users, token text!
+        jobs: id uuid pk, site_id uuid! > sites, title text!
+        cache: key text pk, value text
+        files: id uuid pk, filename text!, byte_size bigint!
+        reports: id uuid pk, site_id uuid! > sites, file_id uuid! unique > files
+        downloads: id uuid pk, file_id uuid! > files, user_agent text",
+    );
+    assert_eq!(root(&f).as_deref(), Some("public.companies"));
+    expect(
+        &f,
+        "sites direct company_id
+        users indirect
+        devices indirect
+        jobs indirect
+        cache system
+        files indirect
+        reports indirect
+        downloads indirect",
+    );
+}

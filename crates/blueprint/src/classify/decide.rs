@@ -62,10 +62,15 @@ impl<'a> Judge<'a> {
             return found;
         }
         self.round(rules::OWN, &mut found, &mut settled);
-        self.until_still(rules::PATH, &mut found, &mut settled);
+        self.until_still(rules::PATH, true, &mut found, &mut settled);
         self.refine(&mut found, &mut settled);
-        self.until_still(rules::REST, &mut found, &mut settled);
-        self.until_still(rules::LAST, &mut found, &mut settled);
+        // whoever refers to a table that is not settled waits for it: it may turn out to be a tenant's
+        while self.until_still(rules::REST, true, &mut found, &mut settled)
+            | self.until_still(rules::LAST, true, &mut found, &mut settled)
+        {}
+        // what is left refers to itself in circles
+        self.until_still(rules::REST, false, &mut found, &mut settled);
+        self.until_still(rules::LAST, false, &mut found, &mut settled);
         self.refine(&mut found, &mut settled);
         found
     }
@@ -119,27 +124,45 @@ impl<'a> Judge<'a> {
         changed
     }
 
-    fn until_still(&self, rules: &[Rule], found: &mut [Vec<Evidence>], settled: &mut [Option<Settled>]) {
-        // surest references first, so that a table reached by a certain and a doubtful one gets the certain path
+    /// Rounds until nothing changes; says whether anything did.
+    fn until_still(
+        &self,
+        rules: &[Rule],
+        patient: bool,
+        found: &mut [Vec<Evidence>],
+        settled: &mut [Option<Settled>],
+    ) -> bool {
+        let mut changed_ever = false;
+        // surest evidence first, so that a table reached by a certain and a doubtful way gets the certain one
         for least in [0.95, 0.85, 0.7, 0.5, 0.3, 0.0] {
             loop {
                 let (mut f, mut s) = (found.to_vec(), settled.to_vec());
                 if !self.round(rules, &mut f, &mut s) {
                     break;
                 }
-                let mut changed = false;
-                for t in 0..s.len() {
-                    if settled[t].is_none() && f[t].first().is_some_and(|e| e.weight >= least) && s[t].is_some() {
-                        settled[t] = s[t].take();
-                        found[t] = std::mem::take(&mut f[t]);
-                        changed = true;
-                    }
-                }
-                if !changed {
+                let ripe: Vec<usize> = (0..s.len())
+                    .filter(|&t| settled[t].is_none() && f[t].first().is_some_and(|e| e.weight >= least))
+                    .filter(|&t| !patient || f[t][0].class.is_scoped() || !self.waits(t, settled))
+                    .collect();
+                if ripe.is_empty() {
                     break;
+                }
+                for t in ripe {
+                    settled[t] = s[t].take();
+                    found[t] = std::mem::take(&mut f[t]);
+                    changed_ever = true;
                 }
             }
         }
+        changed_ever
+    }
+
+    /// The table refers to another that is not settled.
+    fn waits(&self, t: usize, settled: &[Option<Settled>]) -> bool {
+        self.facts.references[t].iter().any(|r| {
+            let did = r.role == Role::Actor && self.facts.people[r.target];
+            r.target != t && !did && r.role != Role::Pointer && settled[r.target].is_none()
+        })
     }
 
     /// Scoped tables may turn out to be memberships.

@@ -59,7 +59,7 @@ pub(super) fn find(facts: &Facts<'_>) -> (Root, Option<usize>) {
 }
 
 fn candidate(facts: &Facts<'_>, t: usize, counted: &[bool], total: usize) -> Option<Candidate> {
-    if facts.incoming[t].iter().filter(|(from, _)| *from != t).count() < 2 || single_key(facts, t).is_none() {
+    if facts.incoming[t].iter().filter(|(from, _)| *from != t).count() < 1 || single_key(facts, t).is_none() {
         return None;
     }
     let members = (0..facts.tables.len()).any(|m| membership::joins_root(facts, m, t));
@@ -113,7 +113,9 @@ fn topmost<'c>(facts: &Facts<'_>, first: &'c Candidate, all: &'c [Candidate]) ->
         let above = all.iter().find(|up| {
             up.table != at.table
                 && up.share >= at.share - 0.02
-                && (passes(up) && (up.word >= 0.6 || up.members) || up.share >= 0.8 && up.direct >= 8)
+                && (passes(up) && (up.word >= 0.6 || up.members)
+                    || up.share >= 0.8 && up.direct >= 8
+                    || up.word >= 0.75)
                 && facts.references[at.table]
                     .iter()
                     .any(|r| r.target == up.table && r.role != Role::Pointer && (!r.nullable || up.word >= 0.9))

@@ -97,7 +97,7 @@ pub(super) const PATH: &[Rule] = rules![parent];
 pub(super) const REFINE: &[Rule] = rules![member];
 /// What has no certain reference towards a tenant; what is found may settle children in turn.
 pub(super) const REST: &[Rule] =
-    rules![parent, installation, reverse, polymorphic, queue, person_owned, reference_data];
+    rules![parent, bookkeeping, identity, installation, reverse, polymorphic, queue, person_owned, reference_data,];
 /// What nothing is known of.
 pub(super) const LAST: &[Rule] = rules![parent, island, orphan];
 /// All tables of a database without tenancy.

@@ -12,6 +12,7 @@ mod support;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command as Process, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::{StreamExt, stream};
@@ -24,7 +25,7 @@ use tenantry_testkit::{Database, dump, dump_roles, postgres};
 /// Databases worked on at the same time.
 const PARALLEL: usize = 4;
 
-#[tokio::main]
+#[tokio::main(worker_threads = 8)]
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if arguments.get(1).is_some_and(|a| a == "child") {
@@ -187,28 +188,37 @@ async fn every_moment() {
     }
     assert_eq!(after[2], before, "an uninterrupted run gives back the beginning");
     println!("{} deaths", moments.len());
-    let (template, before, after) = (&template, &before, &after);
+    // a task each: dropping a database blocks, and must not hold up the others' connections
+    let (template, before, after) = (Arc::new(template), Arc::new(before), Arc::new(after));
     stream::iter(moments)
-        .map(|(command, n, way)| async move {
-            let case = Case::new(template).await;
-            case.prepare(command).await;
-            tokio::task::block_in_place(|| case.die(command, n, way));
-            let at = format!("{} died at event {n} by {way}", command.word());
-            // on even numbers it is taken back from where it died, on odd ones it goes on first
-            let over = apply::status(&case.db.target()).await.unwrap().state.is_none();
-            if command != Command::Rollback && (n % 2 == 1 || over) {
-                case.run(command, &Silent).await;
-                let wanted = &after[COMMANDS.iter().position(|c| *c == command).unwrap()];
-                same(&at, "goes on", wanted, &case.look().await);
-            }
-            if apply::status(&case.db.target()).await.unwrap().state.is_some() {
-                case.run(Command::Rollback, &Silent).await;
-            }
-            same(&at, "is taken back", before, &case.look().await);
-        })
+        .map(|moment| tokio::spawn(one_death(template.clone(), moment, before.clone(), after.clone())))
         .buffer_unordered(PARALLEL)
-        .collect::<()>()
+        .for_each(|done| async { done.unwrap() })
         .await;
+}
+
+async fn one_death(
+    template: Arc<Database>,
+    (command, n, way): (Command, usize, &'static str),
+    before: Arc<String>,
+    after: Arc<Vec<String>>,
+) {
+    let case = Case::new(&template).await;
+    case.prepare(command).await;
+    tokio::task::block_in_place(|| case.die(command, n, way));
+    let at = format!("{} died at event {n} by {way}", command.word());
+    // on even numbers it is taken back from where it died, on odd ones it goes on first
+    let over = apply::status(&case.db.target()).await.unwrap().state.is_none();
+    if command != Command::Rollback && (n % 2 == 1 || over) {
+        case.run(command, &Silent).await;
+        let wanted = &after[COMMANDS.iter().position(|c| *c == command).unwrap()];
+        same(&at, "goes on", wanted, &case.look().await);
+    }
+    if apply::status(&case.db.target()).await.unwrap().state.is_some() {
+        case.run(Command::Rollback, &Silent).await;
+    }
+    same(&at, "is taken back", &before, &case.look().await);
+    tokio::task::block_in_place(|| drop(case));
 }
 
 fn same(at: &str, then: &str, wanted: &str, found: &str) {

@@ -31,6 +31,7 @@ pub(super) fn design<'a>(design: &Design<'a>, names: &mut Names, findings: &mut 
                 None => {
                     findings.push(replaced(object, &column, index));
                     let replacement = replacement(t, &column, index, names);
+                    findings.extend(replacement.iter().skip(1).map(|i| without_tenant(t, i)));
                     out.push(UniqueDesign { table: t.table, index, constraint, replacement });
                 }
             }
@@ -49,6 +50,14 @@ fn replaced(object: String, column: &Ident, index: &Index) -> Finding {
         format!(
             "Statements with ON CONFLICT ({keys}) must then say ON CONFLICT ({column}, {keys}). To keep it global, write the reason under global_uniques in tenantry.toml."
         ),
+    )
+}
+
+/// The second of a pair of keys: over rows without a tenant only.
+fn without_tenant(t: &TableDesign<'_>, index: &NewIndex) -> Finding {
+    kept(
+        format!("{}.{}", t.table.name, index.name),
+        "it holds only rows without a tenant, and no tenant writes those".to_owned(),
     )
 }
 

@@ -4,28 +4,23 @@ use super::{Case, Evidence};
 use crate::classify::Class;
 use crate::classify::references::Role;
 
+/// Wherever they stand in a name, the table is the installation's.
 const WHOLE: &[&str] = &[
     "installation",
     "instance",
     "platform",
-    "system",
-    "global",
     "deployment",
-    "server",
     "license",
     "licence",
     "telemetry",
     "superadmin",
-    "admin",
-    "internal",
-    "node",
-    "cluster",
-    "plugin",
-    "setup",
     "waitlist",
     "healthcheck",
     "remotecluster",
 ];
+/// The same at the beginning of a name only: `server_lock` is the installation's, a `resource_server` may be anybody's.
+const WHOLE_FIRST: &[&str] =
+    &["system", "global", "server", "admin", "internal", "node", "cluster", "plugin", "setup", "super"];
 const SETTINGS: &[&str] = &[
     "setting",
     "config",
@@ -41,7 +36,8 @@ const SETTINGS: &[&str] = &[
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Evidence> {
     let stems = &case.facts.names[case.table];
-    let whole = case.facts.has_word(case.table, WHOLE);
+    let first = stems.first().is_some_and(|w| WHOLE_FIRST.contains(&w.as_str()));
+    let whole = first || case.facts.has_word(case.table, WHOLE);
     let settings = stems.len() <= 2 && case.facts.has_word(case.table, SETTINGS);
     let towards_tenant = case
         .references()

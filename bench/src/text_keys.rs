@@ -1,4 +1,4 @@
-//! Evidence for docs/adr/0007: a text key in eight sequences against a number that a small table turns into the key.
+//! Evidence for docs/adr/0009: a text key in eight sequences against a number that a small table turns into the key.
 
 use tenantry_blueprint::context::{Options as Install, install};
 use tenantry_engine::bench::{Clock, Options, Report, Scratch, Series};

@@ -61,7 +61,7 @@ async fn write(target: Target, number: u32, rows: u64, stop: Arc<AtomicBool>) ->
             0 => {
                 client
                     .execute(
-                        "INSERT INTO events (user_id, body) SELECT user_id, 'new' FROM events WHERE id = $1",
+                        "INSERT INTO events (source_id, body) SELECT source_id, 'new' FROM events WHERE id = $1",
                         &[&row],
                     )
                     .await

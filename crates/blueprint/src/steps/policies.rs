@@ -55,26 +55,31 @@ pub(super) fn planned(design: &Design<'_>, t: &TableDesign<'_>, relation: &Table
             NewPolicy { name: Ident::composed("tenantry_", suffix, ""), permissive: false, command, using, check };
         out.push(Planned { policy, during: runtime.clone(), after: after.clone() });
     };
-    let (own, null) = match bound {
-        Bound::Column(c) => {
-            (policy::equals(&c.column, &policy::tenant(c.kind)), vec![format!("{} IS NULL", c.column.quoted())])
-        }
+    // Rows are found with the function itself, which the planner asks for its estimate: behind a subselect it would
+    // expect one row of a tenant that has a million. Rows are written with the subselect, asked once per statement.
+    let (seen, own, null) = match bound {
+        Bound::Column(c) => (
+            policy::equals(&c.column, &policy::tenant_strict(c.kind)),
+            policy::equals(&c.column, &policy::tenant(c.kind)),
+            vec![format!("{} IS NULL", c.column.quoted())],
+        ),
         Bound::Path { way, .. } => {
             let kind = end_kind(design, way);
             let first = way.hops.first();
             let null = first
                 .filter(|h| !h.reverse)
                 .map_or_else(Vec::new, |h| h.columns.iter().map(|c| format!("{row}.{} IS NULL", c.quoted())).collect());
-            (policy::along(way, &row, &policy::tenant(kind)), null)
+            let own = policy::along(way, &row, &policy::tenant(kind));
+            (own.clone(), own, null)
         }
     };
     if t.nulls() == Nulls::Shared && !null.is_empty() {
         // Read by all, written by none: without the two below, a tenant could delete a shared row or make it its own.
-        restrict("tenant", "ALL", Some(format!("{own} OR {}", null.join(" OR "))), Some(own.clone()));
-        restrict("tenant_update", "UPDATE", Some(own.clone()), None);
-        restrict("tenant_delete", "DELETE", Some(own), None);
+        restrict("tenant", "ALL", Some(format!("{seen} OR {}", null.join(" OR "))), Some(own));
+        restrict("tenant_update", "UPDATE", Some(seen.clone()), None);
+        restrict("tenant_delete", "DELETE", Some(seen), None);
     } else {
-        restrict("tenant", "ALL", Some(own.clone()), Some(own));
+        restrict("tenant", "ALL", Some(seen), Some(own));
     }
     if let Some((column, kind)) = &t.scope {
         let scope = policy::scope(*kind);

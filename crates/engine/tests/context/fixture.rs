@@ -76,7 +76,7 @@ impl Fixture {
              GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO {group};
              CREATE POLICY tenantry_base ON notes TO PUBLIC USING (true) WITH CHECK (true);
              CREATE POLICY tenantry_tenant ON notes AS RESTRICTIVE TO PUBLIC
-               USING (tenant = (SELECT tenantry.{tenant_id}())) WITH CHECK (tenant = (SELECT tenantry.{tenant_id}()));
+               USING (tenant = tenantry.{tenant_id}()) WITH CHECK (tenant = (SELECT tenantry.{tenant_id}()));
              ALTER TABLE notes ENABLE ROW LEVEL SECURITY; ALTER TABLE notes FORCE ROW LEVEL SECURITY;",
             owner = owner.quoted(),
             group = group.quoted(),

@@ -12,7 +12,8 @@ use support::{Log, options};
 use tenantry_blueprint::file::Blueprint;
 use tenantry_blueprint::registry::Registry;
 use tenantry_blueprint::{classify, plan, survey};
-use tenantry_engine::{apply, inspect};
+use tenantry_engine::credentials::Credentials;
+use tenantry_engine::{apply, inspect, verify};
 use tenantry_testkit::{Database, corpus, dump, dump_roles, postgres};
 
 const TENANTS: u32 = 200;
@@ -64,10 +65,34 @@ async fn there_and_back(app: &str) {
     let told = |e: apply::Error| panic!("{app}: {e}");
     apply::apply(&db.target(), &blueprint, &options, &log).await.unwrap_or_else(told);
     apply::complete(&db.target(), &options, &log).await.unwrap_or_else(told);
+    let told_apart = attacked(&db, decisions(app), &options).await;
+    assert!(told_apart.is_empty(), "{app} does not withstand:\n{told_apart}");
     let outcome = apply::rollback(&db.target(), &options, &log).await.unwrap_or_else(told);
     assert_eq!(outcome.skipped, Vec::<String>::new(), "{app}");
     same(app, &before.0, &dump(&db));
     same(app, &before.1, &dump_roles(&db));
+}
+
+/// Attacks it with the credentials of apply; what failed, or could not be tried on any table, in words.
+async fn attacked(db: &Database, registry: Registry, options: &apply::Options) -> String {
+    let credentials = Credentials::read(&options.credentials).unwrap();
+    let request = verify::Request {
+        logins: verify::Logins::Credentials(credentials),
+        registry,
+        ..verify::Request::new(db.target())
+    };
+    let report = verify::run(&request, &verify::Quiet).await.unwrap_or_else(|e| panic!("{e}"));
+    println!("{}", tenantry_engine::report::human(&report, false));
+    if let Some(folder) = std::env::var_os("TENANTRY_REPORTS") {
+        let file = PathBuf::from(folder).join(format!("{}.html", db.name()));
+        std::fs::write(file, tenantry_engine::report::html(&report)).unwrap();
+    }
+    report
+        .checks
+        .iter()
+        .filter(|c| matches!(c.status, verify::Status::Fail | verify::Status::Skipped))
+        .map(|c| format!("{} {}: {}\n", c.id, c.status.as_str(), c.evidence))
+        .collect()
 }
 
 /// Two dumps are equal; if not, the lines that only one of them has are shown.

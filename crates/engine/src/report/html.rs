@@ -24,7 +24,12 @@ struct Line<'a> {
     check: &'a Check,
     word: &'static str,
     severity: String,
+    first: &'a [String],
+    more: usize,
 }
+
+/// How many objects the summary of a failure names.
+const FIRST: usize = 6;
 
 /// The report of verify as one HTML file.
 pub fn html(report: &Report) -> String {
@@ -34,15 +39,14 @@ pub fn html(report: &Report) -> String {
         ("S-", "State that survives on a pooled connection"),
     ];
     let known = |c: &Check| GROUPS.iter().any(|(prefix, _)| c.id.starts_with(prefix));
-    let line = |check| Line { check, word: check_word(check), severity: lower(&check.severity) };
     let mut groups: Vec<Group<'_>> = GROUPS
         .iter()
         .map(|(prefix, title)| Group {
             title,
-            checks: report.checks.iter().filter(|c| c.id.starts_with(prefix)).map(line).collect(),
+            checks: report.checks.iter().filter(|c| c.id.starts_with(prefix)).map(Line::of).collect(),
         })
         .collect();
-    groups.push(Group { title: "Other", checks: report.checks.iter().filter(|c| !known(c)).map(line).collect() });
+    groups.push(Group { title: "Other", checks: report.checks.iter().filter(|c| !known(c)).map(Line::of).collect() });
     groups.retain(|g| !g.checks.is_empty());
     let page = VerifyPage {
         report,
@@ -54,8 +58,17 @@ pub fn html(report: &Report) -> String {
     page.render().unwrap_or_default()
 }
 
-fn check_word(check: &Check) -> &'static str {
-    check.status.as_str()
+impl<'a> Line<'a> {
+    fn of(check: &'a Check) -> Self {
+        let named = check.objects.len().min(FIRST);
+        Self {
+            check,
+            word: check.status.as_str(),
+            severity: lower(&check.severity),
+            first: &check.objects[..named],
+            more: check.objects.len() - named,
+        }
+    }
 }
 
 #[derive(Template)]

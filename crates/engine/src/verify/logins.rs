@@ -12,6 +12,7 @@ use postgres_protocol::password::scram_sha_256;
 use tenantry_blueprint::file::{Blueprint, RoleNames};
 use tenantry_model::token::{ContextKey, SessionClaims, StatelessClaims};
 use tenantry_model::{Ident, TenantKey, literal};
+use tenantry_pg::tokio_postgres::types::ToSql;
 use tenantry_pg::{Client, Target};
 
 use super::Error;
@@ -115,24 +116,21 @@ fn shared(signer: Signer) -> Arc<Shared> {
 async fn temporary_key(admin: &Client, life: Duration) -> Result<Signer, Error> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|e| Error::Random(e.to_string()))?;
-    let taken: Vec<i16> = admin
-        .query("SELECT kid FROM tenantry.signing_key WHERE kid BETWEEN $1 AND $2", &[&KID_FIRST, &KID_LAST])
-        .await
-        .map_err(Error::sql("read the signing keys' numbers (a login that may write tenantry.signing_key is needed)"))?
-        .iter()
-        .map(|r| r.get(0))
-        .collect();
-    let kid = (KID_FIRST..=KID_LAST).find(|k| !taken.contains(k)).unwrap_or(KID_LAST);
+    // Only one run is at work on a database, and it has removed what others left.
+    let kid = KID_FIRST;
     let key = ContextKey::new(kid, secret).map_err(|e| Error::Context { reason: e.to_string() })?;
     let pads = key.pads();
-    admin
-        .execute(
-            "INSERT INTO tenantry.signing_key (kid, ipad, opad, not_after) \
-             VALUES ($1, $2, $3, pg_catalog.now() + pg_catalog.make_interval(secs => $4))",
-            &[&kid, &&pads.ipad[..], &&pads.opad[..], &life.as_secs_f64()],
-        )
-        .await
-        .map_err(Error::sql("add a temporary signing key (a login that may write tenantry.signing_key is needed)"))?;
+    let keeper = keeper(admin).await.map_err(Error::sql("look for the keeper of the signing keys"))?;
+    let (ipad, opad, seconds) = (&pads.ipad[..], &pads.opad[..], life.as_secs_f64());
+    as_keeper(
+        admin,
+        keeper.as_ref(),
+        "INSERT INTO tenantry.signing_key (kid, ipad, opad, not_after) \
+         VALUES ($1, $2, $3, pg_catalog.now() + pg_catalog.make_interval(secs => $4))",
+        &[&kid, &ipad, &opad, &seconds],
+    )
+    .await
+    .map_err(Error::sql("add a temporary signing key (a login that may write tenantry.signing_key is needed)"))?;
     Ok(Signer { key })
 }
 
@@ -184,19 +182,45 @@ pub(crate) async fn remove(admin: &Client, database: &str) -> Result<(), tenantr
         let Ok(role) = Ident::new(row.get::<_, String>(0)) else { continue };
         admin.batch_execute(&format!("DROP ROLE IF EXISTS {}", role.quoted())).await?;
     }
-    let known: bool =
-        admin.query_one("SELECT pg_catalog.to_regclass('tenantry.signing_key') IS NOT NULL", &[]).await?.get(0);
-    if known {
-        // A login that may not write the table did not make a key either.
-        let may: bool = admin
-            .query_one("SELECT pg_catalog.has_table_privilege('tenantry.signing_key', 'DELETE')", &[])
-            .await?
-            .get(0);
-        if may {
-            admin
-                .execute("DELETE FROM tenantry.signing_key WHERE kid BETWEEN $1 AND $2", &[&KID_FIRST, &KID_LAST])
-                .await?;
+    if let Some(keeper) = keeper(admin).await? {
+        // Keys of its own numbers only; a login that may not write the table has not made any.
+        let sql = "DELETE FROM tenantry.signing_key WHERE kid BETWEEN $1 AND $2";
+        match as_keeper(admin, Some(&keeper), sql, &[&KID_FIRST, &KID_LAST]).await {
+            Err(error) if error.code().is_some_and(|c| c.code() == "42501") => {}
+            other => other?,
         }
     }
     Ok(())
+}
+
+/// The role that owns the signing keys, if they are there.
+async fn keeper(admin: &Client) -> Result<Option<Ident>, tenantry_pg::tokio_postgres::Error> {
+    let row = admin
+        .query_opt(
+            "SELECT r.rolname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner \
+             WHERE c.oid = pg_catalog.to_regclass('tenantry.signing_key')",
+            &[],
+        )
+        .await?;
+    Ok(row.and_then(|r| Ident::new(r.get::<_, String>(0)).ok()))
+}
+
+/// Runs a statement with the keeper's rights where the admin may take them (a managed service's admin is a member
+/// of the keeper without inheriting from it), else with its own.
+async fn as_keeper(
+    admin: &Client,
+    keeper: Option<&Ident>,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<(), tenantry_pg::tokio_postgres::Error> {
+    admin.batch_execute("BEGIN").await?;
+    if let Some(keeper) = keeper {
+        let become_it = format!("SAVEPOINT own; SET LOCAL ROLE {}", keeper.quoted());
+        if admin.batch_execute(&become_it).await.is_err() {
+            admin.batch_execute("ROLLBACK TO SAVEPOINT own").await?;
+        }
+    }
+    let result = admin.execute(sql, values).await.map(|_| ());
+    admin.batch_execute(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+    result
 }

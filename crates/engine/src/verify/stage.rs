@@ -61,7 +61,7 @@ impl Stage {
         self.subjects.iter().find(|s| &s.table == table)
     }
 
-    /// Why a unique index may span tenants: the registry says so, or its values say nothing because they cannot be
+    /// Why a unique index may span tenants: the registry says so, the blueprint kept it with a reason, or its values say nothing because they cannot be
     /// guessed (a single uuid).
     pub(crate) fn global_unique(&self, table: &Subject, index: &Index) -> Option<String> {
         let entry = self.registry.table(&table.table).and_then(|t| t.global_uniques.get(index.name.as_str()));

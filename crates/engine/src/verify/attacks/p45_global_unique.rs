@@ -25,7 +25,7 @@ async fn run(stage: &Stage) -> Verdict {
                 continue;
             }
             tally.tried();
-            if !holds_tenant(table, &columns) {
+            if !names_tenant(table, &columns) && !within_owner(stage, table, &columns) {
                 tally.broke(&object, "unique over all tenants");
             }
         }
@@ -39,7 +39,7 @@ async fn run(stage: &Stage) -> Verdict {
             let free: Vec<_> = columns.iter().filter(|c| Some(*c) != table.tenant_column()).collect();
             let value = |c: &&tenantry_model::Ident| Some(((**c).clone(), b.values.get(c.as_str())?.clone()));
             let Some(set) = free.iter().map(|c| value(c)).collect::<Option<Vec<_>>>() else { continue };
-            if set.is_empty() || stage.global_unique(table, index).is_some() || !holds_tenant(table, &columns) {
+            if set.is_empty() || stage.global_unique(table, index).is_some() || !names_tenant(table, &columns) {
                 continue;
             }
             let Some(sql) = table.copy_row(&set, Shape::Select) else { continue };

@@ -23,6 +23,9 @@ async fn run(stage: &Stage) -> Verdict {
                 continue;
             }
             let columns: Vec<_> = index.keys.iter().filter_map(|k| k.column.clone()).collect();
+            if within_owner(stage, table, &columns) {
+                continue;
+            }
             let set: Option<Vec<_>> = columns
                 .iter()
                 .filter(|c| Some(*c) != table.tenant_column())

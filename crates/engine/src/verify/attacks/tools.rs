@@ -170,12 +170,21 @@ pub(super) fn acts(fk: &tenantry_blueprint::catalog::ForeignKey) -> bool {
     matches!(fk.on_delete, Cascade | SetNull | SetDefault)
 }
 
-/// A unique key that keeps to one tenant: it holds the tenant, or what binds the row to it, or a reference to
-/// another protected row (whose key a stranger would have to know first).
-pub(super) fn holds_tenant(table: &Subject, columns: &[tenantry_model::Ident]) -> bool {
+/// A unique key that names its tenant: it holds the tenant column, or the reference that binds the row to it.
+pub(super) fn names_tenant(table: &Subject, columns: &[tenantry_model::Ident]) -> bool {
     let bound = table.tenant_column().is_some_and(|c| columns.contains(c));
     let hop = table.hop_columns();
     bound || (!hop.is_empty() && hop.iter().all(|c| columns.contains(c)))
+}
+
+/// A unique key that holds a reference to another protected row: equal values cannot belong to two tenants, and a
+/// stranger would have to know that row's key to ask.
+pub(super) fn within_owner(stage: &Stage, table: &Subject, columns: &[tenantry_model::Ident]) -> bool {
+    let scoped = |to| stage.subject(to).is_some_and(|p| p.class != tenantry_blueprint::classify::Class::Root);
+    !names_tenant(table, columns)
+        && table.structure.foreign_keys.iter().any(|f| {
+            scoped(&f.references) && f.columns.iter().all(|c| columns.contains(c) || Some(c) == table.tenant_column())
+        })
 }
 
 /// The index behind the primary key. A key that stays on the id alone says no more than a sequence does (P-51).

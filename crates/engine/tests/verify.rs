@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use isolated::{Isolated, not_passed};
 use tenantry_engine::report;
 use tenantry_engine::verify::{self, Event, Logins, Observer, Quiet, Request, Status};
-use tenantry_testkit::{Database, dump, dump_roles, pg_dump_for, postgres};
+use tenantry_testkit::{Database, available, dump, dump_roles, pg_dump_for, postgres};
 
 #[tokio::test]
 async fn an_isolated_database_withstands_every_attack_and_stays_as_it_was() {
@@ -29,6 +29,54 @@ async fn an_isolated_database_withstands_every_attack_and_stays_as_it_was() {
         for value in ["secret of", "@Workspace", "about T1"] {
             assert!(!text.contains(value), "{value}");
         }
+    }
+}
+
+#[tokio::test]
+async fn on_every_version_only_the_servers_own_errors_are_left() {
+    // Errors of PostgreSQL itself in releases below the floor; nothing of ours.
+    const OF_THE_SERVER: [&str; 5] = ["P-47", "P-48", "P-54", "P-85", "P-86"];
+    for major in available().into_iter().filter(|m| *m != 15) {
+        let scene = Isolated::new(major, "version").await;
+        let result = scene.verify(&[]).await;
+        let ours = |c: &&verify::Check| c.status == Status::Fail && !OF_THE_SERVER.contains(&c.id.as_str());
+        assert_eq!(result.checks.iter().find(ours), None, "PostgreSQL {major}");
+        let skipped: Vec<_> = result.checks.iter().filter(|c| c.status == Status::Skipped).collect();
+        assert!(skipped.is_empty(), "PostgreSQL {major}: {skipped:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_column_under_which_two_texts_are_equal_is_found() {
+    let scene = Isolated::new(15, "collation").await;
+    // The column's type cannot change under its policy; a look-alike takes its place.
+    scene
+        .db
+        .execute(
+            "CREATE COLLATION public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+             ALTER TABLE public.project RENAME COLUMN workspace_id TO old_id;
+             ALTER TABLE public.project ADD COLUMN workspace_id text COLLATE public.any_case;
+             GRANT SELECT ON public.project TO PUBLIC",
+        )
+        .await;
+    let result = scene.verify(&["P-21"]).await;
+    let check = result.check("P-21").unwrap();
+    assert_eq!((check.status, check.evidence.as_str()), (Status::Fail, "public.project: nondeterministic collation"));
+}
+
+#[tokio::test]
+async fn the_page_of_a_blueprint_holds_every_table_and_every_step() {
+    let scene = Isolated::new(15, "page").await;
+    let client = scene.db.connect().await;
+    let catalog = tenantry_engine::inspect::read(&client).await.unwrap();
+    client.close().await;
+    let classification = tenantry_blueprint::classify::classify(&catalog, &scene.registry);
+    let page = report::plan_html(&scene.blueprint, &classification);
+    assert!(scene.blueprint.tables.iter().filter(|t| t.partition_of.is_none()).all(|t| page.contains(&t.table.to_string())));
+    assert!(scene.blueprint.steps.iter().all(|s| page.contains(&format!("<code>{}</code>", s.id))));
+    assert!(!page.contains("https://") && !page.contains("http://"), "one file, nothing from outside");
+    if let Some(folder) = std::env::var_os("TENANTRY_REPORTS") {
+        std::fs::write(std::path::Path::new(&folder).join("plan.html"), page).unwrap();
     }
 }
 

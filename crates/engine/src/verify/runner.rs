@@ -3,8 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use tenantry_blueprint::catalog::Catalog;
 use tenantry_blueprint::classify;
-use tenantry_blueprint::file::Binding;
+use tenantry_blueprint::file::{Binding, Blueprint};
 use tenantry_model::Ident;
 use tenantry_pg::Client;
 
@@ -201,7 +202,7 @@ async fn set_up(request: &Request, admin: Client) -> Result<Stage, Error> {
         },
     };
     let catalog = crate::inspect::read(&admin).await.map_err(|e| Error::Catalog(e.to_string()))?;
-    let classification = classify::classify(&catalog, &request.registry);
+    let classification = classify::classify(&without_added(&catalog, &blueprint), &request.registry);
     let (a, b) = tenants::choose(&admin, &blueprint, request.tenants.as_ref()).await?;
     let means = logins::obtain(&admin, request, &blueprint).await?;
     check_logins(&admin, &means.logins, &blueprint.roles.runtime).await?;
@@ -246,6 +247,24 @@ async fn set_up(request: &Request, admin: Client) -> Result<Stage, Error> {
     };
     stage.fill().await?;
     Ok(stage)
+}
+
+/// The catalog without the tenant columns that apply added: with them every table would be `direct`, and the paths
+/// that bind rows would not be seen.
+fn without_added(catalog: &Catalog, blueprint: &Blueprint) -> Catalog {
+    let mut catalog = catalog.clone();
+    for protected in &blueprint.tables {
+        let Binding::Column { column, added: true, .. } = &protected.binding else { continue };
+        let Some(table) = catalog.tables.iter_mut().find(|t| t.name == protected.table) else { continue };
+        table.columns.retain(|c| c.name != *column);
+        table.indexes.retain(|i| !i.keys.iter().any(|k| k.column.as_ref() == Some(column)));
+        for fk in &mut table.foreign_keys {
+            let pairs = fk.columns.iter().cloned().zip(fk.referenced_columns.iter().cloned());
+            (fk.columns, fk.referenced_columns) = pairs.filter(|(from, _)| from != column).unzip();
+        }
+        table.foreign_keys.retain(|f| !f.columns.is_empty());
+    }
+    catalog
 }
 
 /// The attacks prove something only if they run under logins of the runtime group.

@@ -181,10 +181,16 @@ pub(super) fn names_tenant(table: &Subject, columns: &[tenantry_model::Ident]) -
 /// stranger would have to know that row's key to ask.
 pub(super) fn within_owner(stage: &Stage, table: &Subject, columns: &[tenantry_model::Ident]) -> bool {
     let scoped = |to| stage.subject(to).is_some_and(|p| p.class != tenantry_blueprint::classify::Class::Root);
-    !names_tenant(table, columns)
-        && table.structure.foreign_keys.iter().any(|f| {
-            scoped(&f.references) && f.columns.iter().all(|c| columns.contains(c) || Some(c) == table.tenant_column())
-        })
+    let by_key = table.structure.foreign_keys.iter().any(|f| {
+        scoped(&f.references) && f.columns.iter().all(|c| columns.contains(c) || Some(c) == table.tenant_column())
+    });
+    // References that the application keeps without declaring them.
+    let by_path = stage
+        .classification
+        .verdict(&table.table)
+        .and_then(|v| v.path.first())
+        .is_some_and(|hop| !hop.reverse && hop.columns.iter().all(|c| columns.contains(c)));
+    !names_tenant(table, columns) && (by_key || by_path)
 }
 
 /// The index behind the primary key. A key that stays on the id alone says no more than a sequence does (P-51).

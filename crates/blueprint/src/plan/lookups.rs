@@ -2,7 +2,7 @@
 
 use tenantry_model::{Ident, QualifiedName};
 
-use super::design::LookupDesign;
+use super::design::{LookupDesign, TableDesign};
 use super::findings::blocking;
 use crate::catalog::{Catalog, Table};
 use crate::file::Finding;
@@ -12,11 +12,12 @@ use crate::registry::{LookupEntry, Registry};
 pub(super) fn design<'a>(
     catalog: &'a Catalog,
     registry: &Registry,
+    tables: &[TableDesign<'_>],
     findings: &mut Vec<Finding>,
 ) -> Vec<LookupDesign<'a>> {
     let mut out: Vec<LookupDesign<'a>> = Vec::new();
     for entry in &registry.lookups {
-        match one(catalog, entry) {
+        match one(catalog, tables, entry) {
             Ok(lookup) if out.iter().any(|l| l.name == lookup.name) => {
                 findings.push(wrong(entry, "another look-up has this name"));
             }
@@ -36,7 +37,7 @@ fn wrong(entry: &LookupEntry, why: &str) -> Finding {
     )
 }
 
-fn one<'a>(catalog: &'a Catalog, entry: &LookupEntry) -> Result<LookupDesign<'a>, String> {
+fn one<'a>(catalog: &'a Catalog, tables: &[TableDesign<'_>], entry: &LookupEntry) -> Result<LookupDesign<'a>, String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if entry.name.is_empty() || entry.name.len() > 50 || !entry.name.chars().all(plain) {
         return Err("its name must be 1 to 50 lower case letters, digits and underscores".to_owned());
@@ -46,8 +47,11 @@ fn one<'a>(catalog: &'a Catalog, entry: &LookupEntry) -> Result<LookupDesign<'a>
     if entry.r#match.is_empty() || entry.returns.is_empty() {
         return Err("it must have columns to match and columns to return".to_owned());
     }
-    let arguments = columns(table, &entry.r#match)?;
-    let returns = columns(table, &entry.returns)?;
+    // the tenant column may be one that this very plan adds
+    let added = tables.iter().find(|t| t.table.name == name).and_then(TableDesign::column_bound);
+    let added = added.filter(|b| b.fill.is_some()).map(|b| (b.column.clone(), b.data_type.clone()));
+    let arguments = columns(table, added.as_ref(), &entry.r#match)?;
+    let returns = columns(table, added.as_ref(), &entry.returns)?;
     let matched: Vec<Ident> = arguments.iter().map(|(c, _)| c.clone()).collect();
     if !unique_within(table, &matched) {
         return Err(format!(
@@ -65,14 +69,17 @@ fn one<'a>(catalog: &'a Catalog, entry: &LookupEntry) -> Result<LookupDesign<'a>
     })
 }
 
-fn columns(table: &Table, names: &[String]) -> Result<Vec<(Ident, String)>, String> {
+fn columns(table: &Table, added: Option<&(Ident, String)>, names: &[String]) -> Result<Vec<(Ident, String)>, String> {
     let mut out: Vec<(Ident, String)> = Vec::new();
     for name in names {
-        let column = table.column(name).ok_or_else(|| format!("column {}.{name} does not exist", table.name))?;
-        if out.iter().any(|(c, _)| c == &column.name) {
+        let there = table.column(name).map(|c| (c.name.clone(), c.data_type.clone()));
+        let column = there
+            .or_else(|| added.filter(|(c, _)| c.as_str() == name).cloned())
+            .ok_or_else(|| format!("column {}.{name} does not exist", table.name))?;
+        if out.iter().any(|(c, _)| c == &column.0) {
             return Err(format!("column {name} is named twice"));
         }
-        out.push((column.name.clone(), column.data_type.clone()));
+        out.push(column);
     }
     Ok(out)
 }

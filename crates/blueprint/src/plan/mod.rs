@@ -80,6 +80,7 @@ pub(crate) fn decide<'a>(
     let (root, kind) = root::design(original, classification, registry, options, &mut findings);
     let scope = scope::design(catalog, registry, &mut findings);
     let tables = tables::design(catalog, classification, registry, &root, scope.as_ref(), &mut findings);
+    let lookups = lookups::design(catalog, registry, &tables, &mut findings);
     let existing_roles = objects::existing_roles(catalog, registry, &roles);
     objects::open_to_all(catalog, &mut findings);
     let kept_roles = objects::kept_roles(catalog, registry, &mut findings);
@@ -95,7 +96,7 @@ pub(crate) fn decide<'a>(
         tenant_keys: Vec::new(),
         uniques: Vec::new(),
         indexes: Vec::new(),
-        lookups: lookups::design(catalog, registry, &mut findings),
+        lookups,
         views: Vec::new(),
         functions: Vec::new(),
         existing_roles,

@@ -29,10 +29,10 @@ pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
         }
     }
     for lookup in &design.lookups {
-        select(
-            lookup.table.name.clone(),
-            lookup.arguments.iter().chain(&lookup.returns).map(|(c, _)| c.clone()).collect(),
-        );
+        // a column that this plan adds is not there yet: the look-up's own step grants it
+        let there =
+            lookup.arguments.iter().chain(&lookup.returns).filter(|(c, _)| lookup.table.column(c.as_str()).is_some());
+        select(lookup.table.name.clone(), there.map(|(c, _)| c.clone()).collect());
     }
     // A row that is owned by being pointed at gets its owner from the pointing one.
     let adopted = super::tenant_column::adoptions(design);

@@ -5,7 +5,7 @@
 
 use tenantry_model::{Ident, QualifiedName};
 
-use super::object;
+use super::{object, table_object};
 use crate::ddl::acl::{self, Kind, Object};
 use crate::ddl::function::Lookup;
 use crate::ddl::table::function_owner;
@@ -32,6 +32,12 @@ pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
             acl::grant("EXECUTE", &on, Some(&design.roles.runtime)),
         ];
         step.down = vec![format!("DROP FUNCTION IF EXISTS {}", lookup.signature())];
+        // the right to a column that this plan adds goes with the column
+        let added = l.arguments.iter().chain(&l.returns).map(|(c, _)| c).find(|c| l.table.column(c.as_str()).is_none());
+        if let Some(column) = added {
+            let table = table_object(&l.table.name, &l.table.owner);
+            step.up.push(acl::grant(&format!("SELECT ({})", column.quoted()), &table, Some(&design.roles.keeper)));
+        }
         out.push(step);
     }
     out

@@ -77,6 +77,7 @@ ablations! {
     closed_without_tenant
     empty_is_no_tenant
     null_refused
+    tenant_required
     policy_reads_own_rows
     whole_keys
     one_tenant
@@ -114,7 +115,6 @@ ablations! {
     exclusion
     sequence_rights
     not_leakproof
-    leaky_division
     partition_policy
     partition_rls
     foreign_table

@@ -72,7 +72,9 @@ async fn the_page_of_a_blueprint_holds_every_table_and_every_step() {
     client.close().await;
     let classification = tenantry_blueprint::classify::classify(&catalog, &scene.registry);
     let page = report::plan_html(&scene.blueprint, &classification);
-    assert!(scene.blueprint.tables.iter().filter(|t| t.partition_of.is_none()).all(|t| page.contains(&t.table.to_string())));
+    assert!(
+        scene.blueprint.tables.iter().filter(|t| t.partition_of.is_none()).all(|t| page.contains(&t.table.to_string()))
+    );
     assert!(scene.blueprint.steps.iter().all(|s| page.contains(&format!("<code>{}</code>", s.id))));
     assert!(!page.contains("https://") && !page.contains("http://"), "one file, nothing from outside");
     if let Some(folder) = std::env::var_os("TENANTRY_REPORTS") {

@@ -106,6 +106,7 @@ async fn down(
     {
         left_out.push((i + 1, format!("table {table} is gone")));
     }
+    let gone = gone.for_step(step, journal.steps[i].state);
     if let Run::ConcurrentIndex { index } | Run::ConcurrentIndexBack { index } = &step.run {
         if left_out.is_empty() {
             left_out = index::run(runner, journal.run, (i, step), index, true, true, gone).await?;
@@ -114,7 +115,6 @@ async fn down(
         }
         return Ok(left_out);
     }
-    let gone = gone.for_step(step, journal.steps[i].state);
     let work = Work { run: journal.run, steps: vec![(i, step)], back: true, gone, done: 0, last: false };
     left_out.extend(transaction::run(runner, &work).await?);
     Ok(left_out)

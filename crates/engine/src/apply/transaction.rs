@@ -45,7 +45,8 @@ pub(super) enum Gone {
 impl Gone {
     /// For one step: a transaction that is neither done nor open comes from a journal that had to be replaced.
     pub(super) fn for_step(self, step: &Step, state: StepState) -> Self {
-        if step.run == Run::Transaction && state == StepState::Running { Self::Unsure } else { self }
+        let is_one = matches!(step.run, Run::Transaction | Run::ConcurrentIndexBack { .. });
+        if is_one && state == StepState::Running { Self::Unsure } else { self }
     }
 }
 
@@ -164,7 +165,9 @@ fn may_leave_out(error: &tokio_postgres::Error, gone: Gone) -> bool {
         SqlState::UNDEFINED_FUNCTION,
         SqlState::INVALID_SCHEMA_NAME,
     ];
-    const THERE: [SqlState; 4] = [
+    const THERE: [SqlState; 5] = [
+        // an index that belongs to its constraint already
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
         SqlState::DUPLICATE_TABLE,
         SqlState::DUPLICATE_OBJECT,
         SqlState::DUPLICATE_COLUMN,

@@ -82,7 +82,7 @@ async fn attacked(db: &Database, registry: Registry, options: &apply::Options) -
         ..verify::Request::new(db.target())
     };
     let report = verify::run(&request, &verify::Quiet).await.unwrap_or_else(|e| panic!("{e}"));
-    println!("{}", tenantry_engine::report::human(&report, false));
+    eprintln!("{}", tenantry_engine::report::human(&report, false));
     if let Some(folder) = std::env::var_os("TENANTRY_REPORTS") {
         let file = PathBuf::from(folder).join(format!("{}.html", db.name()));
         std::fs::write(file, tenantry_engine::report::html(&report)).unwrap();

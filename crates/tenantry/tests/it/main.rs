@@ -1,5 +1,7 @@
 //! The command line as a user meets it: the real binary against real servers.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
+
 mod bad_input;
 mod contracts;
 mod help;

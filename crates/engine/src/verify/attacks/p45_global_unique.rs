@@ -38,7 +38,7 @@ async fn run(stage: &Stage) -> Verdict {
             let columns: Vec<_> = index.keys.iter().filter_map(|k| k.column.clone()).collect();
             let free: Vec<_> = columns.iter().filter(|c| Some(*c) != table.tenant_column()).collect();
             let value = |c: &&tenantry_model::Ident| Some(((**c).clone(), b.values.get(c.as_str())?.clone()));
-            let Some(set) = free.iter().map(|c| value(c)).collect::<Option<Vec<_>>>() else { continue };
+            let Some(set) = free.iter().map(value).collect::<Option<Vec<_>>>() else { continue };
             if set.is_empty() || stage.global_unique(table, index).is_some() || !names_tenant(table, &columns) {
                 continue;
             }

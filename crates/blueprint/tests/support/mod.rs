@@ -2,5 +2,6 @@
 
 #![allow(dead_code)] // each test file is its own crate and uses a part of this
 
+pub(crate) mod classes;
 pub(crate) mod corpus;
 pub(crate) mod sketch;

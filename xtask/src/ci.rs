@@ -1,9 +1,11 @@
 //! What CI runs, stage by stage, with the time each took.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::run::{cargo, program, works};
 use crate::{golden, tidy};
@@ -66,13 +68,31 @@ fn deny() -> Result<()> {
     cargo(&["deny", "--offline", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"])
 }
 
-/// All tests. Databases are real; the servers are the tests' own.
+#[allow(clippy::print_stdout, reason = "what the tests say is the result")]
+/// All tests. Databases are real; the servers are the tests' own. All tests of a file share one process and so one
+/// server, which is why this is `cargo test`: a process for each test would start a server for each.
 fn tests() -> Result<()> {
-    if works("cargo", &["nextest", "--version"]) {
-        cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])?;
-        return cargo(&["test", "--workspace", "--locked", "--doc", "--quiet"]);
+    let arguments = ["test", "--workspace", "--locked", "--no-fail-fast"];
+    let mut child = Command::new("cargo").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let (mut passed, mut failed) = (0, 0);
+    let stdout = child.stdout.take().context("the output of cargo is piped")?;
+    for line in BufReader::new(stdout).lines() {
+        let line = line?;
+        if let Some(counts) = line.strip_prefix("test result: ") {
+            passed += count(counts, " passed");
+            failed += count(counts, " failed");
+        }
+        println!("{line}");
     }
-    cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])
+    let status = child.wait()?;
+    println!("{passed} passed, {failed} failed");
+    if status.success() { Ok(()) } else { bail!("`cargo {}` failed ({status})", arguments.join(" ")) }
+}
+
+/// The number before a word in cargo's closing line: `ok. 12 passed; 0 failed; …`.
+fn count(line: &str, word: &str) -> u64 {
+    let before = line.split(word).next().unwrap_or_default();
+    before.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or_default()
 }
 
 /// Links in doc comments lead somewhere.
@@ -97,4 +117,16 @@ fn script(path: &str) -> Result<()> {
         bail!("{path} is missing");
     }
     program("bash", &[path], &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn cargos_closing_line_is_counted() {
+        let line = "FAILED. 30 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 126.57s";
+        assert_eq!((count(line, " passed"), count(line, " failed")), (30, 3));
+        assert_eq!(count("nonsense", " passed"), 0);
+    }
 }

@@ -16,7 +16,7 @@ async fn run(stage: &Stage) -> Verdict {
     let mut tally = Tally::default();
     for table in &stage.subjects {
         for (command, word) in [('w', "UPDATE"), ('d', "DELETE")] {
-            if !table.structure.policies.iter().any(|p| binds(table, p, command)) {
+            if !table.structure.policies.iter().any(|p| binds(stage, table, p, command)) {
                 tally.broke(&table.table, format!("no policy binds {word} to the tenant"));
             }
         }

@@ -18,7 +18,7 @@ async fn run(stage: &Stage) -> Verdict {
         let Some(column) = table.tenant_column().and_then(|c| table.structure.column(c.as_str())) else { continue };
         for fk in table.structure.foreign_keys.iter().filter(|f| f.columns.len() > 1 && f.columns.contains(&column.name)) {
             tally.tried();
-            let guarded = table.structure.policies.iter().any(|p| binds(table, p, 'a') && refuses_null(table, p));
+            let guarded = table.structure.policies.iter().any(|p| binds(stage, table, p, 'a') && refuses_null(table, p));
             if !column.not_null && !fk.match_full && !guarded {
                 tally.broke(format!("{} / {}", table.table, fk.name), "not checked for rows without a tenant, which can be written");
             }

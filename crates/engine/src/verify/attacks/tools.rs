@@ -42,13 +42,23 @@ pub(super) fn is_bound(table: &Subject, expression: Option<&str>) -> bool {
     }
 }
 
-/// True if a restrictive policy for everybody binds this command to the tenant.
-pub(super) fn binds(table: &Subject, policy: &Policy, command: char) -> bool {
+/// True if nobody gets past a restrictive policy by its list of roles: it is for everybody, or it names every role that
+/// a permissive policy lets in. Only the keeper may be left out: it cannot log in, and its look-ups run before a
+/// tenant is known.
+pub(super) fn holds_everybody(stage: &Stage, table: &Subject, policy: &Policy) -> bool {
+    let keeper = stage.blueprint.roles.keeper.as_str();
+    let named = |role: &String| policy.roles.contains(role) || role == keeper;
+    let mut permissive = table.structure.policies.iter().filter(|p| p.permissive);
+    policy.roles.iter().any(|r| r == "public") || permissive.all(|p| p.roles.iter().all(named))
+}
+
+/// True if a restrictive policy that holds everybody binds this command to the tenant.
+pub(super) fn binds(stage: &Stage, table: &Subject, policy: &Policy, command: char) -> bool {
     let reads = matches!(command, 'r' | 'w' | 'd');
     let writes = matches!(command, 'a' | 'w');
     !policy.permissive
         && (policy.command == '*' || policy.command == command)
-        && policy.roles.iter().any(|r| r == "public")
+        && holds_everybody(stage, table, policy)
         && (!reads || is_bound(table, policy.using.as_deref()))
         && (!writes || is_bound(table, policy.check.as_deref().or(policy.using.as_deref())))
 }

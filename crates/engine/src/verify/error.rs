@@ -52,9 +52,9 @@ pub enum Error {
         /// The type of keys.
         kind: String,
     },
-    /// Fewer than two tenants were found.
+    /// No tenant with rows was found.
     #[error(
-        "need two tenants with rows to attack one from the other, found {found}: name them with --tenant A --tenant B, or load data"
+        "need two different tenants to attack one from the other, found {found}: name them with --tenant A --tenant B, or load data"
     )]
     Tenants {
         /// How many were found.

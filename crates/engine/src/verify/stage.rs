@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tenantry_blueprint::catalog::{Catalog, Index};
-use tenantry_blueprint::classify::Classification;
+use tenantry_blueprint::classify::{Class, Classification};
 use tenantry_blueprint::file::Blueprint;
 use tenantry_blueprint::registry::Registry;
 use tenantry_model::{QualifiedName, TenantKey, literal};
@@ -71,6 +71,9 @@ impl Stage {
         let parent = table.partition_of.as_ref().unwrap_or(&table.table);
         if let Some(reason) = self.blueprint.kept_global(parent, &index.name) {
             return Some(reason.to_owned());
+        }
+        if table.class == Class::Root {
+            return Some("it names the tenant itself".to_owned());
         }
         let columns = index.plain_columns()?;
         let unguessable = columns.iter().any(|c| {

@@ -51,7 +51,23 @@ pub(crate) async fn choose(
     order.sort_by_key(|n| (-score[*n].0, score[*n].1, candidates[*n].clone()));
     match order[..] {
         [a, b, ..] => Ok((read(&candidates[a])?, read(&candidates[b])?)),
+        // A database with one tenant only, as `plan --create-root` leaves it: the other is one that has nothing.
+        [a] => {
+            let a = read(&candidates[a])?;
+            let nobody = nobody(&a);
+            Ok((a, nobody))
+        }
         _ => Err(Error::Tenants { found: order.len() }),
+    }
+}
+
+/// A tenant's key that nobody has. What needs a row of it is skipped; what it must not see or write is tried.
+fn nobody(a: &TenantKey) -> TenantKey {
+    match a {
+        TenantKey::Uuid(_) => TenantKey::Uuid(uuid::Uuid::new_v4()),
+        TenantKey::Integer(_) => TenantKey::Integer(i32::MAX - 7),
+        TenantKey::Bigint(_) => TenantKey::Bigint(i64::MAX - 7),
+        TenantKey::Text(_) => TenantKey::Text(format!("nobody-{}", uuid::Uuid::new_v4())),
     }
 }
 
@@ -67,6 +83,7 @@ async fn candidates(admin: &Client, blueprint: &Blueprint) -> Result<Vec<String>
             sources.push((table.table.quoted(), column.quoted()));
         }
     }
+    let mut single = Vec::new();
     for (table, column) in sources {
         // Walks the index from key to key, so that a big table costs no more than a small one.
         let sql = format!(
@@ -77,6 +94,7 @@ async fn candidates(admin: &Client, blueprint: &Blueprint) -> Result<Vec<String>
         let rows = admin.query(&sql, &[]).await;
         match rows {
             Ok(rows) if rows.len() > 1 => return Ok(rows.iter().map(|r| r.get(0)).collect()),
+            Ok(rows) if single.is_empty() => single = rows.iter().map(|r| r.get(0)).collect(),
             Ok(_) => {}
             Err(error) if error.code().is_some_and(|c| c.code() == "42501") => {
                 return Err(Error::sql(format!(
@@ -89,5 +107,5 @@ async fn candidates(admin: &Client, blueprint: &Blueprint) -> Result<Vec<String>
             Err(_) => {}
         }
     }
-    Ok(Vec::new())
+    Ok(single)
 }

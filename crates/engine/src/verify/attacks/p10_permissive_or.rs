@@ -23,6 +23,22 @@ async fn run(stage: &Stage) -> Verdict {
     }
     stage.as_a.begin(Some(&stage.a)).await?;
     for table in stage.tables() {
+        if let (Some(a), None) = (&table.a, &table.b) {
+            // Nothing of B to steal: B is the thief, and must see nothing here.
+            let mine = format!("SELECT 1 FROM {} t WHERE {}", table.sql, a.is_it);
+            if stage.as_a.attempt(&mine, Wire::Simple).await?.rows() > 0 {
+                tally.tried();
+                stage.as_b.begin(Some(&stage.b)).await?;
+                for wire in WIRES {
+                    tally.attempt();
+                    if stage.as_b.attempt(&mine, wire).await?.rows() > 0 {
+                        tally.broke(&table.table, "tenant A's rows are visible to a tenant that has none");
+                    }
+                }
+                stage.as_b.end().await?;
+                continue;
+            }
+        }
         let Some((a, b)) = both(table, &mut tally) else { continue };
         let name = &table.sql;
         let control = stage.as_a.attempt(&format!("SELECT 1 FROM {name} t WHERE {}", a.is_it), Wire::Simple).await?;
@@ -37,7 +53,9 @@ async fn run(stage: &Stage) -> Verdict {
             format!("SELECT 1 FROM {name} t WHERE {foreign} LIMIT 1"),
             format!("SELECT 1 FROM {name} t WHERE {of_b} LIMIT 1"),
             format!("SELECT 1 FROM (SELECT * FROM {name} OFFSET 0) t WHERE {foreign} LIMIT 1"),
-            format!("SELECT 1 FROM (VALUES (1)) v(x) LEFT JOIN {name} t ON {foreign} WHERE t.tableoid IS NOT NULL LIMIT 1"),
+            format!(
+                "SELECT 1 FROM (VALUES (1)) v(x) LEFT JOIN {name} t ON {foreign} WHERE t.tableoid IS NOT NULL LIMIT 1"
+            ),
             format!("SELECT 1 FROM (VALUES (1)) v(x) WHERE EXISTS (SELECT 1 FROM {name} t WHERE {foreign})"),
             format!("SELECT 1 FROM {name} t WHERE {foreign} LIMIT 1 FOR UPDATE"),
             format!("SELECT 1 FROM ONLY {name} t WHERE {foreign} LIMIT 1"),

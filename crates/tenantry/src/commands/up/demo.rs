@@ -9,7 +9,7 @@ use tenantry_model::{Class, Ident, literal};
 use tenantry_pg::{Session, Target, class_of, connect, connect_with, in_plain_words, tokio_postgres};
 
 use super::place::Place;
-use crate::commands::apply::CREDENTIALS_FILE;
+use crate::commands::apply::{BLUEPRINT_FILE, CREDENTIALS_FILE, read_blueprint};
 use crate::errors::Failure;
 use crate::output::Output;
 use crate::output::files::{self, Readers};
@@ -90,28 +90,42 @@ impl Demo {
         Ok(())
     }
 
-    /// Takes the isolation back, and drops the database and the application's login.
+    /// Drops the database, the roles tenantry made for it and the application's login.
     pub(super) async fn drop(&self, output: &Output) -> Result<(), Failure> {
         let client = connect(&self.admin).await?;
         let sql = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)";
         let there: bool = client.query_one(sql, &[&DATABASE]).await.map_err(failed("look for the database"))?.get(0);
+        // what tenantry made for it belongs to the whole server, and the database's own end does not remove it
+        let roles = match read_blueprint(&self.folder) {
+            Ok(blueprint) => blueprint.roles.all(),
+            Err(_) if there => self.roll_back().await?,
+            Err(_) => Vec::new(),
+        };
         if there {
             output.say(&format!("dropping database {DATABASE}"));
-            // what tenantry made belongs to the whole server (roles): the database's own end does not remove it
-            let status = apply::status(&self.target).await?;
-            if status.state.is_some() {
-                let options = apply::Options { disconnect: true, allow_old_server: true, ..Default::default() };
-                apply::rollback(&self.target, &options, &apply::Silent).await?;
-            }
             let drop = format!("DROP DATABASE {} WITH (FORCE)", ident(DATABASE)?.quoted());
             client.batch_execute(&drop).await.map_err(failed("drop the database"))?;
+        }
+        for role in roles {
+            let drop = format!("DROP ROLE IF EXISTS {}", role.quoted());
+            client.batch_execute(&drop).await.map_err(failed("drop the roles of the demonstration"))?;
         }
         let sql = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'engage_app')";
         if client.query_one(sql, &[]).await.map_err(failed("look for the login"))?.get(0) {
             client.batch_execute("DROP ROLE engage_app").await.map_err(failed("drop the login engage_app"))?;
         }
         client.close().await;
+        files::remove(&self.folder.join(BLUEPRINT_FILE))?;
         files::remove(&self.credentials())
+    }
+
+    /// Takes the isolation back, where no blueprint says what else was made. Gives the roles that are left: none.
+    async fn roll_back(&self) -> Result<Vec<Ident>, Failure> {
+        if apply::status(&self.target).await?.state.is_some() {
+            let options = apply::Options { disconnect: true, allow_old_server: true, ..Default::default() };
+            apply::rollback(&self.target, &options, &apply::Silent).await?;
+        }
+        Ok(Vec::new())
     }
 
     /// For psql: the first runtime login, without its password.

@@ -7,7 +7,7 @@ pub fn trigger_function(name: &QualifiedName, keeper: &Ident, search_path: &str,
     let name = name.quoted();
     vec![
         format!(
-            "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = {search_path} AS {}",
+            "CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = {search_path} AS {}",
             dollar(body)
         ),
         format!("REVOKE ALL ON FUNCTION {name}() FROM PUBLIC"),
@@ -23,7 +23,7 @@ pub fn drop_trigger_function(name: &QualifiedName) -> String {
 /// A trigger that fills a column where it is NULL. The WHEN keeps every other row from calling the function.
 pub fn fill_trigger(table: &QualifiedName, name: &Ident, column: &Ident, function: &QualifiedName) -> String {
     format!(
-        "CREATE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW WHEN (NEW.{} IS NULL) EXECUTE FUNCTION {}()",
+        "CREATE OR REPLACE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW WHEN (NEW.{} IS NULL) EXECUTE FUNCTION {}()",
         name.quoted(),
         table.quoted(),
         column.quoted(),
@@ -43,7 +43,7 @@ pub fn adopt_trigger(
     let present: Vec<String> =
         columns.iter().chain([tenant]).map(|c| format!("NEW.{} IS NOT NULL", c.quoted())).collect();
     format!(
-        "CREATE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW WHEN ({}) EXECUTE FUNCTION {}()",
+        "CREATE OR REPLACE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW WHEN ({}) EXECUTE FUNCTION {}()",
         name.quoted(),
         table.quoted(),
         present.join(" AND "),

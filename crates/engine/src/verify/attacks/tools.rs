@@ -36,7 +36,9 @@ pub(super) fn is_bound(table: &Subject, expression: Option<&str>) -> bool {
     let Some(expression) = expression else { return false };
     match &table.binding {
         Binding::Column { column, .. } => {
-            expression.contains("tenantry.tenant_id") && expression.contains(column.as_str())
+            // the server prints a name plain if it can, else quoted
+            let names_it = [column.to_string(), column.quoted()].iter().any(|name| expression.contains(name));
+            names_it && expression.contains("tenantry.tenant_id")
         }
         Binding::Path { .. } => expression.contains("SELECT"),
     }

@@ -8,3 +8,4 @@ mod help;
 mod registry_file;
 mod round_trip;
 mod support;
+mod up;

@@ -57,14 +57,6 @@ pub struct RoleNames {
     pub slots: Vec<Ident>,
 }
 
-impl RoleNames {
-    /// All of them, members before their groups.
-    pub fn all(&self) -> Vec<Ident> {
-        let groups = [&self.runtime, &self.owner, &self.keeper];
-        self.slots.iter().chain(groups).cloned().collect()
-    }
-}
-
 /// How rows of a table are bound to a tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use tenantry_blueprint::registry::Registry;
-use tenantry_engine::apply;
 use tenantry_engine::credentials::Credentials;
 use tenantry_model::{Class, Ident, literal};
 use tenantry_pg::{Session, Target, class_of, connect, connect_with, in_plain_words, tokio_postgres};
 
 use super::place::Place;
-use crate::commands::apply::{BLUEPRINT_FILE, CREDENTIALS_FILE, read_blueprint};
+use crate::commands::apply::CREDENTIALS_FILE;
 use crate::errors::Failure;
 use crate::output::Output;
 use crate::output::files::{self, Readers};
@@ -96,11 +95,7 @@ impl Demo {
         let sql = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)";
         let there: bool = client.query_one(sql, &[&DATABASE]).await.map_err(failed("look for the database"))?.get(0);
         // what tenantry made for it belongs to the whole server, and the database's own end does not remove it
-        let roles = match read_blueprint(&self.folder) {
-            Ok(blueprint) => blueprint.roles.all(),
-            Err(_) if there => self.roll_back().await?,
-            Err(_) => Vec::new(),
-        };
+        let roles = if there && self.has_schema().await? { self.roles()? } else { Vec::new() };
         if there {
             output.say(&format!("dropping database {DATABASE}"));
             let drop = format!("DROP DATABASE {} WITH (FORCE)", ident(DATABASE)?.quoted());
@@ -115,17 +110,23 @@ impl Demo {
             client.batch_execute("DROP ROLE engage_app").await.map_err(failed("drop the login engage_app"))?;
         }
         client.close().await;
-        files::remove(&self.folder.join(BLUEPRINT_FILE))?;
         files::remove(&self.credentials())
     }
 
-    /// Takes the isolation back, where no blueprint says what else was made. Gives the roles that are left: none.
-    async fn roll_back(&self) -> Result<Vec<Ident>, Failure> {
-        if apply::status(&self.target).await?.state.is_some() {
-            let options = apply::Options { disconnect: true, allow_old_server: true, ..Default::default() };
-            apply::rollback(&self.target, &options, &apply::Silent).await?;
-        }
-        Ok(Vec::new())
+    async fn has_schema(&self) -> Result<bool, Failure> {
+        let client = connect(&self.target).await?;
+        let sql = "SELECT to_regnamespace('tenantry') IS NOT NULL";
+        let row = client.query_one(sql, &[]).await.map_err(failed("look for schema tenantry"))?;
+        client.close().await;
+        Ok(row.get(0))
+    }
+
+    /// The roles tenantry makes for the demonstration, members before their groups.
+    fn roles(&self) -> Result<Vec<Ident>, Failure> {
+        let names = &self.registry.roles;
+        let slots = (1..=names.slots).map(|n| format!("{}{n:02}", names.slot_prefix));
+        let groups = [&names.runtime, &names.owner, &names.keeper].map(Clone::clone);
+        slots.chain(groups).map(|name| ident(&name.replace("{database}", DATABASE))).collect()
     }
 
     /// For psql: the first runtime login, without its password.

@@ -1,8 +1,8 @@
 //! What isolation costs and brings, measured in one run and given as ratios.
 //!
-//! [`scratch`] makes a database of its own, fills it, isolates it with the same plan and apply that any database
-//! gets, measures the same queries before and after, and drops it. [`existing`] measures an isolated database as it
-//! is, with read-only queries of sampled tenants. [`context`] measures the signed context by the call.
+//! [`scratch()`] makes a database of its own, fills it, isolates it with the same plan and apply that any database
+//! gets, measures the same queries before and after, and drops it. [`existing()`] measures an isolated database as it
+//! is, with read-only queries of sampled tenants. [`context()`] measures the signed context by the call.
 //!
 //! Every variant of a query runs in turn, again and again, and its median counts: load from elsewhere meets all
 //! alike. Where the server runs on this machine its processor time counts, otherwise the time on the wall.

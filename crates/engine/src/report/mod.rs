@@ -1,11 +1,11 @@
 //! The forms a report goes out in. Each is a pure function of the report; none looks at the environment,
 //! the clock or a database.
 //!
-//! - [`human`]: for a terminal; the caller says whether colours are wanted.
+//! - [`human()`]: for a terminal; the caller says whether colours are wanted.
 //! - [`json`]: the contract; one document.
-//! - [`sarif`]: for code scanning of GitHub, GitLab and editors.
-//! - [`junit`]: for continuous integration.
-//! - [`html`]: one file that needs nothing else, light and dark, fit for print.
+//! - [`sarif()`]: for code scanning of GitHub, GitLab and editors.
+//! - [`junit()`]: for continuous integration.
+//! - [`html()`]: one file that needs nothing else, light and dark, fit for print.
 //! - [`plan_html`]: the same look for a blueprint.
 
 mod html;

@@ -1,6 +1,7 @@
 """Reads what pgrls found in an isolated database, for bin/lib/pgrls.sh.
 
 schemas INSPECT                       the application's schemas, joined by commas
+has-tenant INSPECT                    fails if the application has no tenant yet
 judge NAME INSPECT FINDINGS EXCEPTIONS  fails if an error is left that no exception explains
 """
 
@@ -44,5 +45,8 @@ def judge(app, inspect, findings, exceptions):
 if __name__ == "__main__":
     if sys.argv[1] == "schemas":
         print(",".join(sorted({t["schema"] for t in read(sys.argv[2])["tables"]})))
+    elif sys.argv[1] == "has-tenant":
+        root = read(sys.argv[2])["root"]
+        sys.exit(0 if root["table"] or root["column"] else 1)
     else:
         sys.exit(judge(*sys.argv[2:6]))

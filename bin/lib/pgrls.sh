@@ -24,8 +24,9 @@ corpus=${TENANTRY_CORPUS:-../shared/corpus}
 work=$(mktemp -d)
 judge() { # NAME REGISTRY
   local plan=()
-  if grep -q '^create = true' "$2"; then plan=(--create-root); fi
   export TENANTRY_DATABASE_URL="postgres://$PGUSER@$PGHOST:$PGPORT/$1" TENANTRY_CONFIG=$2 TENANTRY_YES=true
+  "$TENANTRY" --quiet inspect --format json >"$work/before.json"
+  python3 bin/lib/pgrls.py has-tenant "$work/before.json" || plan=(--create-root)
   "$TENANTRY" --quiet plan --out "$work/$1" "${plan[@]}" >"$work/out" || { cat "$work/out"; return 1; }
   "$TENANTRY" --quiet apply "$work/$1" >/dev/null
   "$TENANTRY" --quiet complete >/dev/null

@@ -251,6 +251,16 @@ impl Subject {
         })
     }
 
+    /// Asks for a row with these values: as tenant A it finds A's own only.
+    pub(crate) fn having(&self, set: &[(Ident, String)]) -> String {
+        let cast = |c: &Ident, v: &str| {
+            let kind = self.structure.column(c.as_str()).map_or("text", |column| column.data_type.as_str());
+            format!("t.{} = CAST({v} AS {kind})", c.quoted())
+        };
+        let all: Vec<String> = set.iter().map(|(c, v)| cast(c, v)).collect();
+        format!("SELECT 1 FROM {} t WHERE {} LIMIT 1", self.sql, all.join(" AND "))
+    }
+
     fn copied(&self, column: &Column, set: &[(Ident, String)]) -> String {
         let own = format!("t.{}", column.name.quoted());
         match set.iter().find(|(name, _)| *name == column.name) {

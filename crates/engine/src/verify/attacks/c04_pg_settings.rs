@@ -25,30 +25,6 @@ async fn run(stage: &Stage) -> Verdict {
         }
         all
     };
-    for table in stage.tables() {
-        let Some((a, _)) = both(table, &mut tally) else { continue };
-        let own = format!("SELECT 1 FROM {} t WHERE {} LIMIT 1", table.sql, a.is_it);
-        let foreign = format!("SELECT 1 FROM {} t WHERE {} LIMIT 1", table.sql, table.foreign_to(&stage.a));
-        stage.as_a.begin(Some(&stage.a)).await?;
-        if stage.as_a.attempt(&own, Wire::Simple).await?.rows() == 0 {
-            tally.left(&table.table, "tenant A cannot read its own row");
-            stage.as_a.end().await?;
-            continue;
-        }
-        tally.tried();
-        for change in &changes {
-            stage.as_a.client().batch_execute("SAVEPOINT change").await?;
-            tally.attempt();
-            let answer = stage.as_a.say(change, Wire::Simple).await?;
-            if matches!(answer, Answer::Refused { .. }) {
-                stage.as_a.client().batch_execute("ROLLBACK TO SAVEPOINT change").await?;
-            }
-            if stage.as_a.attempt(&foreign, Wire::Simple).await?.rows() > 0 {
-                tally.broke(&table.table, "tenant B's rows are visible after UPDATE pg_settings");
-            }
-            stage.as_a.client().batch_execute("ROLLBACK TO SAVEPOINT change").await?;
-        }
-        stage.as_a.end().await?;
-    }
+    without_effect(stage, &mut tally, &changes, "UPDATE pg_settings").await?;
     Ok(tally.finish("table", "tenant B's rows stay out of sight"))
 }

@@ -89,6 +89,42 @@ pub(super) async fn landed(
     })
 }
 
+/// As A, in a transaction with A's context: says each of `changes`, and then looks for rows of others in every table.
+/// `what` names the changes in the evidence.
+pub(super) async fn without_effect(
+    stage: &Stage,
+    tally: &mut Tally,
+    changes: &[String],
+    what: &str,
+) -> Result<(), Stop> {
+    for table in stage.tables() {
+        let Some((a, _)) = both(table, tally) else { continue };
+        let own = format!("SELECT 1 FROM {} t WHERE {} LIMIT 1", table.sql, a.is_it);
+        let foreign = format!("SELECT 1 FROM {} t WHERE {} LIMIT 1", table.sql, table.foreign_to(&stage.a));
+        stage.as_a.begin(Some(&stage.a)).await?;
+        if stage.as_a.attempt(&own, Wire::Simple).await?.rows() == 0 {
+            tally.left(&table.table, "tenant A cannot read its own row");
+            stage.as_a.end().await?;
+            continue;
+        }
+        tally.tried();
+        for change in changes {
+            stage.as_a.client().batch_execute("SAVEPOINT change").await?;
+            tally.attempt();
+            let answer = stage.as_a.say(change, Wire::Simple).await?;
+            if matches!(answer, Answer::Refused { .. }) {
+                stage.as_a.client().batch_execute("ROLLBACK TO SAVEPOINT change").await?;
+            }
+            if stage.as_a.attempt(&foreign, Wire::Simple).await?.rows() > 0 {
+                tally.broke(&table.table, format!("tenant B's rows are visible after {what}"));
+            }
+            stage.as_a.client().batch_execute("ROLLBACK TO SAVEPOINT change").await?;
+        }
+        stage.as_a.end().await?;
+    }
+    Ok(())
+}
+
 /// Privileges on the protected tables that no runtime login may have.
 pub(super) async fn with_privilege(stage: &Stage, privilege: &str) -> Result<Vec<String>, Stop> {
     let privilege = literal(privilege);

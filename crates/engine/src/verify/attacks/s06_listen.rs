@@ -13,27 +13,7 @@ pub(super) const ATTACK: Attack = Attack {
 };
 
 async fn run(stage: &Stage) -> Verdict {
-    let session = stage.fresh(0).await?;
-    let Some(table) = stage.tables().find(|t| t.a.is_some()) else {
-        session.close().await;
-        return Ok(Outcome::Skipped("no protected table with a row of tenant A".into()));
-    };
-    let _ = &table.sql;
-    session.begin(Some(&stage.a)).await?;
-    for sql in ["LISTEN verify_channel".to_owned(), "COMMIT".to_owned()] {
-        session.say(&sql, Wire::Simple).await?;
-    }
-    session.end().await?;
-    // Tenant B gets the same connection: once as it is, once after what a pooler is to send.
-    session.begin(Some(&stage.b)).await?;
-    let kept = session.say("SELECT 1 FROM pg_catalog.pg_listening_channels() c WHERE c = 'verify_channel'", Wire::Simple).await?;
-    session.end().await?;
-    session.say("DISCARD ALL", Wire::Simple).await?;
-    let after = session.say("SELECT 1 FROM pg_catalog.pg_listening_channels() c WHERE c = 'verify_channel'", Wire::Simple).await?;
-    session.close().await;
-    Ok(match (kept.rows(), after.rows()) {
-        (_, 1..) => Outcome::Fail { objects: vec!["connection".into()], evidence: "a LISTEN survives DISCARD ALL".into() },
-        (0, _) => Outcome::Pass("a LISTEN does not survive the transaction".into()),
-        _ => Outcome::Residual("a LISTEN stays on the connection until DISCARD ALL: a pooler must send it between tenants".into()),
-    })
+    let leave = "LISTEN verify_channel";
+    let look = "SELECT 1 FROM pg_catalog.pg_listening_channels() c WHERE c = 'verify_channel'";
+    survives(stage, leave, look, "a LISTEN").await
 }

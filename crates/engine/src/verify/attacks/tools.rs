@@ -125,6 +125,36 @@ pub(super) async fn without_effect(
     Ok(())
 }
 
+/// As A, leaves something behind on a connection, then hands the connection to B: once as it is, once after the
+/// DISCARD ALL that a pooler is to send. `look` finds a row while it is there; `what` names it in the evidence.
+pub(super) async fn survives(stage: &Stage, leave: &str, look: &str, what: &str) -> Verdict {
+    let session = stage.fresh(0).await?;
+    if !stage.tables().any(|t| t.a.is_some()) {
+        session.close().await;
+        return Ok(Outcome::Skipped("no protected table with a row of tenant A".into()));
+    }
+    session.begin(Some(&stage.a)).await?;
+    for sql in [leave, "COMMIT"] {
+        session.say(sql, Wire::Simple).await?;
+    }
+    session.end().await?;
+    session.begin(Some(&stage.b)).await?;
+    let kept = session.say(look, Wire::Simple).await?;
+    session.end().await?;
+    session.say("DISCARD ALL", Wire::Simple).await?;
+    let after = session.say(look, Wire::Simple).await?;
+    session.close().await;
+    Ok(match (kept.rows(), after.rows()) {
+        (_, 1..) => {
+            Outcome::Fail { objects: vec!["connection".into()], evidence: format!("{what} survives DISCARD ALL") }
+        }
+        (0, _) => Outcome::Pass(format!("{what} does not survive the transaction")),
+        _ => Outcome::Residual(format!(
+            "{what} stays on the connection until DISCARD ALL: a pooler must send it between tenants"
+        )),
+    })
+}
+
 /// Privileges on the protected tables that no runtime login may have.
 pub(super) async fn with_privilege(stage: &Stage, privilege: &str) -> Result<Vec<String>, Stop> {
     let privilege = literal(privilege);

@@ -1,7 +1,8 @@
 //! PostgreSQL's wire protocol, 3.0 and 3.2, as values: bytes in, bytes out.
 //!
 //! [`frame`] finds where a message ends, [`frontend`] reads and writes what a client says, [`backend`] what a server
-//! says. The names of messages and fields are the protocol's own.
+//! says, and [`scram`] is a server's side of how a client proves that it knows a password. The names of messages and
+//! fields are the protocol's own.
 //!
 //! # What it promises
 //!
@@ -36,6 +37,7 @@ pub mod frame;
 pub mod frontend;
 mod hidden;
 mod read;
+pub mod scram;
 pub mod tag;
 mod values;
 mod write;

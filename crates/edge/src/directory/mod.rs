@@ -205,32 +205,21 @@ impl Directory {
         let gone = before.live.iter().zip(kept).filter(|(_, kept)| !kept).map(|(tenant, _)| tenant.clone());
         let gone: Vec<_> = gone.inspect(|tenant| tenant.depart()).collect();
         changes.removed = gone.len();
+        self.0.remember(gone);
         published.store(Arc::new(Published { snapshot: Arc::new(snapshot), live }));
-        self.remember(gone);
         Ok(changes)
     }
 
-    fn remember(&self, gone: Vec<Arc<Tenant>>) {
-        if gone.is_empty() {
-            return;
-        }
-        let mut departed = self.0.departed.lock().unwrap_or_else(PoisonError::into_inner);
-        departed.extend(gone);
-        let mut over = departed.len().saturating_sub(DEPARTED_MAX);
-        departed.retain(|tenant| {
-            let goes = over > 0 && Arc::strong_count(tenant) == 1;
-            over -= usize::from(goes);
-            !goes
-        });
-    }
-
-    /// Shows every tenant that has an entry, then those that left and are remembered for what they used.
+    /// Shows every tenant that has an entry, then those that left and are remembered for what they used. Who leaves
+    /// while this goes on may be shown twice, and is never left out.
     pub fn each(&self, mut visit: impl FnMut(Observed<'_>)) {
+        // copied, so that nothing is locked while the visitor works; and those that left come last, since whoever
+        // leaves is remembered before it is taken from the list
         match &self.0.mode {
-            Mode::Listed { published, .. } => published.load().live.iter().for_each(|t| visit(Observed(t))),
-            Mode::Open(open) => open.each(|t| visit(Observed(t))),
+            Mode::Listed { published, .. } => published.load_full().live.iter().for_each(|t| visit(Observed(t))),
+            Mode::Open(open) => open.all().iter().for_each(|t| visit(Observed(t))),
         }
-        let departed = self.0.departed.lock().unwrap_or_else(PoisonError::into_inner);
+        let departed = self.0.departed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         departed.iter().for_each(|t| visit(Observed(t)));
     }
 
@@ -240,6 +229,22 @@ impl Directory {
             Mode::Listed { published, .. } => Reader::Listed(published.load()),
             Mode::Open(open) => Reader::Open(open, self),
         }
+    }
+}
+
+impl Inner {
+    fn remember(&self, gone: Vec<Arc<Tenant>>) {
+        if gone.is_empty() {
+            return;
+        }
+        let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+        departed.extend(gone);
+        let mut over = departed.len().saturating_sub(DEPARTED_MAX);
+        departed.retain(|tenant| {
+            let goes = over > 0 && Arc::strong_count(tenant) == 1;
+            over -= usize::from(goes);
+            !goes
+        });
     }
 }
 
@@ -268,10 +273,8 @@ impl Reader<'_> {
         match self {
             Self::Listed(list) => list.at(list.snapshot.position_of_key(key)),
             Self::Open(open, directory) => {
-                let mut departed = Vec::new();
-                let entry = open.enter(key, &directory.0.numbers, &mut departed);
-                directory.remember(departed);
-                entry.map_err(|why| match why {
+                let inner = &directory.0;
+                open.enter(key, &inner.numbers, |gone| inner.remember(gone)).map_err(|why| match why {
                     NoEntry::NoKey => NotFound::Unknown,
                     NoEntry::Full => NotFound::Full,
                 })

@@ -54,12 +54,12 @@ impl Open {
         canonical_key(self.kind, name)
     }
 
-    /// The entry of a key, made if there is none. Entries that had to go are put into `departed`.
+    /// The entry of a key, made if there is none. Entries that have to go for it are given to `remember`.
     pub(super) fn enter(
         &self,
         key: &TenantKey,
         numbers: &Numbers,
-        departed: &mut Vec<Arc<Tenant>>,
+        remember: impl FnOnce(Vec<Arc<Tenant>>),
     ) -> Result<Arc<Tenant>, NoEntry> {
         let shard = &self.shards[self.hasher.hash_one(key) as usize % SHARDS];
         // a map is whole between two calls, so a panic elsewhere under the lock leaves nothing half done
@@ -73,7 +73,8 @@ impl Open {
         }
         if map.len() >= self.shard_length_max {
             // nobody can get at an entry of this shard while it is locked, so one holder means only this map
-            departed.extend(map.extract_if(|_, tenant| Arc::strong_count(tenant) == 1).map(|(_, tenant)| tenant));
+            let idle = map.extract_if(|_, tenant| Arc::strong_count(tenant) == 1);
+            remember(idle.map(|(_, tenant)| tenant).collect());
         }
         if map.len() >= self.shard_length_max {
             return Err(NoEntry::Full);
@@ -83,10 +84,12 @@ impl Open {
         Ok(tenant)
     }
 
-    pub(super) fn each(&self, mut visit: impl FnMut(&Arc<Tenant>)) {
-        for shard in &self.shards {
-            shard.read().unwrap_or_else(PoisonError::into_inner).values().for_each(&mut visit);
-        }
+    /// Every entry. Copied shard by shard, so that nobody waits for whoever looks at them.
+    pub(super) fn all(&self) -> Vec<Arc<Tenant>> {
+        let shards = self.shards.iter();
+        shards
+            .flat_map(|s| s.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect::<Vec<_>>())
+            .collect()
     }
 }
 

@@ -30,12 +30,33 @@ pub(super) struct Flow {
     pub(super) floor: Tag,
     /// When it came to its place in the order; equal start tags are served in this sequence.
     pub(super) sequence: u64,
-    /// Passed over since its last service because it was not eligible.
+    /// Passed over since its last service because it was not eligible, or at its share.
     pub(super) passed_over: bool,
+    /// Said to be not eligible when last asked: it waits for itself, and nobody needs to give way.
+    pub(super) blocked: bool,
+    /// What it adds to the sums of the queue.
+    pub(super) counted: Counted,
     /// Expected cost of its next service.
     pub(super) estimate_micros: u64,
     /// What its running services were assumed to cost, oldest first.
     pub(super) assumed: VecDeque<Tag>,
+}
+
+/// Sums over tenants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// Weights of those that wait or run.
+    pub(super) weight: u64,
+    /// Those that wait.
+    pub(super) wanting: usize,
+}
+
+impl Counted {
+    /// Replaces one tenant's part of the sums.
+    pub(super) fn replace(&mut self, old: Self, new: Self) {
+        self.weight = self.weight - old.weight + new.weight;
+        self.wanting = self.wanting - old.wanting + new.wanting;
+    }
 }
 
 impl Flow {
@@ -48,6 +69,8 @@ impl Flow {
             floor: 0,
             sequence: 0,
             passed_over: false,
+            blocked: false,
+            counted: Counted::default(),
             estimate_micros: ESTIMATE_FIRST_MICROS,
             assumed: VecDeque::new(),
         }
@@ -56,6 +79,15 @@ impl Flow {
     /// Start tag of the first waiter.
     pub(super) fn start(&self) -> Tag {
         self.finish.max(self.floor)
+    }
+
+    /// What it should add to the sums: nothing while it is blocked, or neither waits nor runs.
+    pub(super) fn count(&self) -> Counted {
+        let (waits, runs) = (self.ends.is_some(), !self.assumed.is_empty());
+        if self.blocked || !(waits || runs) {
+            return Counted::default();
+        }
+        Counted { weight: self.weight.clamp(1, WEIGHT_MAX).into(), wanting: usize::from(waits) }
     }
 
     /// Has neither waiters nor services, and owes nothing: forgetting it changes nobody's turn.

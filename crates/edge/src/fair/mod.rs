@@ -11,10 +11,14 @@
 //! - A tenant may be passed over because it is not eligible (at its limit). That time earns it nothing.
 //! - What a tenant owes is bounded, so that one very long service cannot shut it out.
 //!
+//! The queue also keeps one tenant from holding the whole pool ([`FairQueue::pop_sharing`]): a connection in use is
+//! not taken back, so order alone does not stop a flood.
+//!
 //! One thread owns a queue. Nothing here knows what a waiter is, nor the time: a waiter that waited too long is
 //! taken out with its [`Ticket`].
 
 mod flow;
+mod service;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -23,7 +27,7 @@ use slotmap::{DefaultKey, SlotMap};
 use tenantry_model::Class;
 
 pub use flow::ESTIMATE_FIRST_MICROS;
-use flow::{Flow, Tag, virtual_cost};
+use flow::{Counted, Flow, Tag};
 
 /// Most that a tenant of weight 1 can owe, in microseconds of server time: so long, at most, do the others go first.
 pub const DEBT_MICROS_MAX: u64 = 10_000_000;
@@ -90,6 +94,7 @@ pub struct FairQueue<T> {
     finish_max: Tag,
     sequence: u64,
     in_service: usize,
+    sums: Counted,
     sweep_at: usize,
     passed_over: Vec<u32>,
 }
@@ -118,6 +123,7 @@ impl<T> FairQueue<T> {
             finish_max: 0,
             sequence: 0,
             in_service: 0,
+            sums: Counted::default(),
             sweep_at: IDLE_MIN,
             passed_over: Vec::new(),
         }
@@ -158,6 +164,7 @@ impl<T> FairQueue<T> {
                 self.order.insert((flow.start(), flow.sequence, tenant));
             }
         }
+        self.recount(tenant);
         Ok(Ticket(key))
     }
 
@@ -166,65 +173,6 @@ impl<T> FairQueue<T> {
         let Waiter { item, tenant, before, after } = self.waiters.remove(ticket.0)?;
         self.unlink(tenant, before, after);
         Some(item)
-    }
-
-    /// Begins a service: takes the first waiter of the eligible tenant whose turn it is. Each service is settled by
-    /// one [`charge`](Self::charge) or [`unserved`](Self::unserved).
-    ///
-    /// Tenants that are not eligible are asked one after the other, so whether the pool has a connection at all is
-    /// to be asked before.
-    pub fn pop(&mut self, mut eligible: impl FnMut(u32) -> bool) -> Option<(u32, T)> {
-        self.passed_over.clear();
-        let mut chosen = None;
-        for (_, _, tenant) in &self.order {
-            if eligible(*tenant) {
-                chosen = Some(*tenant);
-                break;
-            }
-            self.passed_over.push(*tenant);
-        }
-        let tenant = chosen?;
-        for skipped in self.passed_over.drain(..) {
-            if let Some(flow) = self.flows.get_mut(&skipped) {
-                flow.passed_over = true;
-            }
-        }
-        let flow = self.flows.get_mut(&tenant)?;
-        let (first, _) = flow.ends?;
-        self.order.remove(&(flow.start(), flow.sequence, tenant));
-        if std::mem::take(&mut flow.passed_over) {
-            flow.floor = flow.floor.max(self.now);
-        }
-        let cost = virtual_cost(flow.estimate_micros, flow.weight);
-        self.now = self.now.max(flow.start());
-        flow.finish = flow.start() + cost;
-        flow.assumed.push_back(cost);
-        self.in_service += 1;
-        self.finish_max = self.finish_max.max(flow.finish);
-        self.sequence += 1;
-        flow.sequence = self.sequence;
-        self.order.insert((flow.start(), flow.sequence, tenant));
-        let Waiter { item, before, after, .. } = self.waiters.remove(first)?;
-        self.unlink(tenant, before, after);
-        Some((tenant, item))
-    }
-
-    /// Settles a service with what it cost.
-    pub fn charge(&mut self, tenant: u32, weight: u32, micros: u64) {
-        self.settle(tenant, virtual_cost(micros, weight));
-        if let Some(flow) = self.flows.get_mut(&tenant) {
-            flow.learn(micros);
-        }
-    }
-
-    /// Charges part of a service that goes on. What is charged so is left out of the closing [`charge`](Self::charge).
-    pub fn charge_part(&mut self, tenant: u32, weight: u32, micros: u64) {
-        self.correct(tenant, virtual_cost(micros, weight), 0);
-    }
-
-    /// Settles a service that never began: no connection could be had after all.
-    pub fn unserved(&mut self, tenant: u32) {
-        self.settle(tenant, 0);
     }
 
     /// Takes out all waiters of a tenant that may wait no longer, in their order.
@@ -266,6 +214,11 @@ impl<T> FairQueue<T> {
         self.in_service
     }
 
+    /// Services of one tenant begun and not settled: the server connections it holds.
+    pub fn in_service_of(&self, tenant: u32) -> usize {
+        self.flows.get(&tenant).map_or(0, |flow| flow.assumed.len())
+    }
+
     /// Tenants remembered: those that wait, run, owe something, and some that are idle.
     pub fn remembered(&self) -> usize {
         self.flows.len()
@@ -276,34 +229,6 @@ impl<T> FairQueue<T> {
         let now = self.now;
         self.flows.retain(|_, flow| !flow.is_idle(now));
         self.sweep_at = (self.flows.len() * 2).max(IDLE_MIN);
-    }
-
-    fn settle(&mut self, tenant: u32, cost: Tag) {
-        let Some(assumed) = self.flows.get_mut(&tenant).and_then(|flow| flow.assumed.pop_front()) else {
-            // charged without a service: count it all, so that a mistake of the caller is no gift
-            return self.correct(tenant, cost, 0);
-        };
-        self.in_service -= 1;
-        self.correct(tenant, cost, assumed);
-    }
-
-    /// Moves a tenant's tags on by `cost` and back by `assumed`.
-    fn correct(&mut self, tenant: u32, cost: Tag, assumed: Tag) {
-        let others_wait = self.order.len() > usize::from(self.len_of(tenant) > 0);
-        let now = self.now;
-        let flow = self.flows.entry(tenant).or_insert_with(Flow::new);
-        let most = now + virtual_cost(DEBT_MICROS_MAX, flow.weight);
-        let (old, most) = (flow.start(), most.max(flow.finish));
-        flow.finish = (flow.finish + cost).saturating_sub(assumed).min(most);
-        if flow.ends.is_some() {
-            self.order.remove(&(old, flow.sequence, tenant));
-            self.order.insert((flow.start(), flow.sequence, tenant));
-        }
-        self.finish_max = self.finish_max.max(flow.finish);
-        if !others_wait {
-            // nobody was kept waiting by this service: no debt comes of it
-            self.now = self.now.max(flow.finish);
-        }
     }
 
     /// Closes the gap a waiter left in its tenant's queue; without waiters the tenant leaves the order.
@@ -324,6 +249,15 @@ impl<T> FairQueue<T> {
         };
         if flow.ends.is_none() {
             self.order.remove(&(flow.start(), flow.sequence, tenant));
+        }
+        self.recount(tenant);
+    }
+
+    /// Brings the sums up to date after a tenant changed.
+    fn recount(&mut self, tenant: u32) {
+        if let Some(flow) = self.flows.get_mut(&tenant) {
+            let new = flow.count();
+            self.sums.replace(std::mem::replace(&mut flow.counted, new), new);
         }
     }
 }

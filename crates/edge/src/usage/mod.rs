@@ -1,4 +1,13 @@
-//! What tenants used, counted without locks where it happens.
+//! What tenants used: counted without locks where it happens, read by [`Top`] for metrics and [`RollUp`] for history.
+//!
+//! Counts are kept in memory only. Who must not lose them takes roll-ups often, and one before the process ends.
+
+mod deltas;
+mod roll_up;
+mod top;
+
+pub use roll_up::RollUp;
+pub use top::Top;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -23,6 +23,7 @@
     not(test),
     deny(
         clippy::arithmetic_side_effects,
+        clippy::as_conversions,
         clippy::expect_used,
         clippy::indexing_slicing,
         clippy::panic,
@@ -35,6 +36,16 @@ pub mod backend;
 mod error;
 pub mod frame;
 pub mod frontend;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "it panics where a promise is broken"
+)]
+pub mod fuzzing;
 mod hidden;
 mod read;
 pub mod scram;

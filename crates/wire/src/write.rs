@@ -1,11 +1,14 @@
 //! One message, appended to a buffer whole or not at all.
 
 use crate::error::{Message, WireError};
-use crate::frame::MESSAGE_BYTES_MAX;
 
 pub(crate) struct Writer<'b> {
     message: Message,
     out: &'b mut Vec<u8>,
+    /// Bytes that the message may still grow by.
+    room: usize,
+    /// Bytes that did not find room; they are counted and not copied.
+    over: usize,
 }
 
 /// Appends a message with a type. What `body` refuses, and what grows too long, is taken back.
@@ -46,10 +49,14 @@ fn finish(
 ) -> Result<(), WireError> {
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
-    let done = body(&mut Writer { message, out }).and_then(|()| {
-        let bytes = out.len().saturating_sub(start);
+    let begun = out.len().saturating_sub(start);
+    let mut writer = Writer { message, out, room: bytes_max.saturating_sub(begun), over: 0 };
+    let done = body(&mut writer);
+    let over = writer.over;
+    let done = done.and_then(|()| {
+        let bytes = out.len().saturating_sub(start).saturating_add(over);
         let too_long = WireError::TooLong { message, field: "whole", bytes, most: bytes_max };
-        let length = out.get_mut(at..).filter(|_| bytes <= bytes_max).ok_or(too_long)?;
+        let length = out.get_mut(at..).filter(|_| over == 0).ok_or(too_long)?;
         let count = u32::try_from(length.len()).map_err(|_| too_long)?;
         *length.first_chunk_mut().ok_or(too_long)? = count.to_be_bytes();
         Ok(())
@@ -62,11 +69,17 @@ fn finish(
 
 impl Writer<'_> {
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+        match self.room.checked_sub(bytes.len()) {
+            Some(room) if self.over == 0 => {
+                self.room = room;
+                self.out.extend_from_slice(bytes);
+            }
+            _ => self.over = self.over.saturating_add(bytes.len()),
+        }
     }
 
     pub(crate) fn u8(&mut self, value: u8) {
-        self.out.push(value);
+        self.bytes(&[value]);
     }
 
     pub(crate) fn i16(&mut self, value: i16) {
@@ -108,9 +121,9 @@ impl Writer<'_> {
             self.i32(-1);
             return Ok(());
         };
-        let most = MESSAGE_BYTES_MAX;
+        let most = self.room;
         let too_long = WireError::TooLong { message: self.message, field, bytes: bytes.len(), most };
-        let length = i32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= most).ok_or(too_long)?;
+        let length = i32::try_from(bytes.len()).map_err(|_| too_long)?;
         self.i32(length);
         self.bytes(bytes);
         Ok(())

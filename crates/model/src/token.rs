@@ -37,15 +37,12 @@
 //! `mac = HMAC-SHA256(secret, int8be(hi) || int8be(lo) || int8be(expires) || int8be(counter) || int8be(session))`.
 //! `hi` and `lo` are the halves of the uuid, or 0 and the number.
 //!
-//! **Pass**, a password for the SQL wire, made by the application's backend for one tenant. The proxy checks it; the
-//! database never sees it:
-//!
-//! ```text
-//! p1.<kid>.<expires>.<tenant>.<scope>.<mac>
-//! ```
+//! A **pass** (`p1.…`) is a password for the SQL wire, which no database ever sees: [`PassClaims`].
 //!
 //! No message of one form is a message of another: the text forms differ in their first byte, and a typed message
 //! ends in the eight bytes of a session number below 2^53, whose first byte is zero, which text cannot hold.
+
+mod pass;
 
 use std::fmt;
 
@@ -55,6 +52,8 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{KeyKind, TEXT_KEY_BYTES_MAX, TenantKey};
+
+pub use pass::PassClaims;
 
 /// Longest life of a stateless token, in seconds. The database refuses more.
 pub const STATELESS_SECONDS_MAX: i64 = 30;
@@ -139,17 +138,6 @@ pub struct StatelessClaims {
     pub expires_at: i64,
     /// The server process of the connection.
     pub backend_pid: i32,
-}
-
-/// What a pass says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassClaims {
-    /// The tenant.
-    pub tenant: TenantKey,
-    /// The part of the tenant; `None` is the whole tenant.
-    pub scope: Option<TenantKey>,
-    /// Unix time in seconds from which on it is refused.
-    pub expires_at: i64,
 }
 
 /// The arguments of the typed `tenantry.enter`.
@@ -276,23 +264,6 @@ impl ContextKey {
             scope: read_scope(scope, part)?,
             expires_at: number(expires)?,
             backend_pid: i32::try_from(number(pid)?).map_err(|_| TokenError::Malformed)?,
-        })
-    }
-
-    /// Signs a pass, the password of a login that is fixed to a tenant.
-    pub fn sign_pass(&self, claims: &PassClaims) -> Result<String, TokenError> {
-        not_negative(&[claims.expires_at])?;
-        let (tenant, scope) = (key_text(&claims.tenant)?, scope_text(claims.scope.as_ref())?);
-        Ok(self.seal(format!("p1.{}.{}.{tenant}.{scope}", self.kid, claims.expires_at)))
-    }
-
-    /// Reads a pass back, if this key signed it. Whether it has expired is the caller's question.
-    pub fn verify_pass(&self, token: &str, kind: KeyKind, scope: Option<KeyKind>) -> Result<PassClaims, TokenError> {
-        let [_, expires, tenant, part] = self.open(token, "p1")?;
-        Ok(PassClaims {
-            tenant: read_key(kind, tenant)?,
-            scope: read_scope(scope, part)?,
-            expires_at: number(expires)?,
         })
     }
 

@@ -4,15 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tenantry_model::TenantKey;
 
 /// Highest weight; a higher one counts as this. It bounds how much more than another tenant one tenant may get.
 pub const WEIGHT_MAX: u32 = 1000;
 
 /// Whether a tenant may work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum TenantState {
     /// It may.
+    #[default]
     Active,
     /// Not now: unpaid, under attack, being moved. Its data is kept.
     Suspended,

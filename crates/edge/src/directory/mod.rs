@@ -4,6 +4,7 @@
 //! outlasts the lists, so that whoever works for a tenant sees its suspension at once, and its counts go on.
 
 pub mod facts;
+pub mod file;
 mod observed;
 mod open;
 pub mod slug;

@@ -78,7 +78,7 @@ fn a_pass_opens_its_own_tenant_only() {
     };
     let (whole, part) = (pass(1, None), pass(1, Some(9)));
     let admitted = directory.admit_all(&[Claim::SlugOrKey("acme"), Claim::Token(&part)]).unwrap();
-    assert_eq!(admitted.scope(), Some(&TenantKey::Integer(9)));
+    assert_eq!((admitted.scope(), admitted.expires_at()), (Some(&TenantKey::Integer(9)), Some(100)));
     assert_eq!(directory.admit(&Claim::Token(&whole)).unwrap().scope(), None);
     for other in ["bolt", "nobody"] {
         let claims = [Claim::SlugOrKey(other), Claim::Token(&whole)];

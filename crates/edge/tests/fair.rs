@@ -295,3 +295,64 @@ fn shares_of_floods_follow_weights() {
     }
     assert_eq!(fill(&mut queue, |_, _| true), HashMap::from([(1, 6), (2, 2)]));
 }
+
+/// A flood of long statements beside somebody who comes by every now and then with a short one, on ten connections,
+/// in simulated time. Gives the longest wait of the latter in milliseconds.
+fn longest_wait_beside_a_flood(sharing: bool) -> u64 {
+    let (flood, light) = (1, 2);
+    let mut queue: FairQueue<u64> = FairQueue::new();
+    let mut busy: Vec<(u64, u32, u64)> = Vec::new();
+    let mut longest = 0;
+    for _ in 0..5000 {
+        queue.push(flood, 1, 0, None).unwrap();
+    }
+    for now in 0..2000 {
+        busy.retain(|(end, tenant, cost)| {
+            let runs = *end > now;
+            if !runs {
+                queue.charge(*tenant, 1, cost * 1000);
+            }
+            runs
+        });
+        if now % 7 == 0 {
+            queue.push(light, 1, now, None).unwrap();
+        }
+        while busy.len() < 10 {
+            let next = if sharing { queue.pop_sharing(10, |_| true) } else { queue.pop(|_| true) };
+            let Some((tenant, came)) = next else { break };
+            let cost = if tenant == flood { 100 } else { 2 };
+            busy.push((now + cost, tenant, cost));
+            if tenant == light {
+                longest = longest.max(now - came);
+            }
+        }
+    }
+    longest
+}
+
+#[test]
+fn beside_a_flood_nobody_waits_thanks_to_the_headroom() {
+    assert_eq!(longest_wait_beside_a_flood(true), 0);
+    assert!(longest_wait_beside_a_flood(false) >= 90, "without it one waits for the flood's statements");
+}
+
+#[test]
+fn an_estimate_of_something_endless_shuts_nobody_out() {
+    let mut queue = FairQueue::new();
+    queue.push(1, 1, (), None).unwrap();
+    queue.pop(|_| true).unwrap();
+    queue.charge(1, 1, u64::MAX);
+    flood(&mut queue, 1, 50_000);
+    flood(&mut queue, 2, 50_000);
+    for _ in 0..8 {
+        queue.pop(|t| t == 1).unwrap();
+    }
+    let others = (0..30_000).position(|_| {
+        let (tenant, ()) = queue.pop(|_| true).unwrap();
+        if tenant == 2 {
+            queue.charge(2, 1, 1000);
+        }
+        tenant == 1
+    });
+    assert!(others.is_some_and(|n| n as u64 <= DEBT_MICROS_MAX / 1000 + 10), "{others:?}");
+}

@@ -45,12 +45,7 @@
 //! `hi` and `lo` are the halves of the uuid, or 0 and the number. For `tenantry.hold` with the same arguments,
 //! `int8be(1)` stands before the session number.
 //!
-//! **Pass**, a password for the SQL wire, made by the application's backend for one tenant. The proxy checks it; the
-//! database never sees it:
-//!
-//! ```text
-//! p1.<kid>.<expires>.<tenant>.<scope>.<mac>
-//! ```
+//! A **pass** (`p1.…`) is a password for the SQL wire, which no database ever sees: [`PassClaims`].
 //!
 //! No message of one form is a message of another: the text forms differ in their first byte, and a typed message
 //! ends in the eight bytes of a session number below 2^53, whose first byte is zero, which text cannot hold. The two
@@ -74,6 +69,8 @@
 //! - It cleans the connection (settings, cursors, LISTEN, advisory locks, `PREPARE`, `currval`). What extensions and
 //!   procedural languages keep for the session it cannot clean.
 
+mod pass;
+
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -82,6 +79,8 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{KeyKind, TEXT_KEY_BYTES_MAX, TenantKey};
+
+pub use pass::PassClaims;
 
 /// Longest life of a stateless token, in seconds. The database refuses more.
 pub const STATELESS_SECONDS_MAX: i64 = 30;
@@ -334,23 +333,6 @@ impl ContextKey {
             scope: read_scope(scope, part)?,
             expires_at: number(expires)?,
             backend_pid: i32::try_from(number(pid)?).map_err(|_| TokenError::Malformed)?,
-        })
-    }
-
-    /// Signs a pass, the password of a login that is fixed to a tenant.
-    pub fn sign_pass(&self, claims: &PassClaims) -> Result<String, TokenError> {
-        not_negative(&[claims.expires_at])?;
-        let (tenant, scope) = (key_text(&claims.tenant)?, scope_text(claims.scope.as_ref())?);
-        Ok(self.seal(format!("p1.{}.{}.{tenant}.{scope}", self.kid, claims.expires_at)))
-    }
-
-    /// Reads a pass back, if this key signed it. Whether it has expired is the caller's question.
-    pub fn verify_pass(&self, token: &str, kind: KeyKind, scope: Option<KeyKind>) -> Result<PassClaims, TokenError> {
-        let [_, expires, tenant, part] = self.open(token, "p1")?;
-        Ok(PassClaims {
-            tenant: read_key(kind, tenant)?,
-            scope: read_scope(scope, part)?,
-            expires_at: number(expires)?,
         })
     }
 

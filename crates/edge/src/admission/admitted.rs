@@ -15,11 +15,12 @@ use crate::usage::TenantUsage;
 pub struct Admitted {
     tenant: Arc<Tenant>,
     scope: Option<Arc<TenantKey>>,
+    expires_at: Option<i64>,
 }
 
 impl Admitted {
-    pub(super) fn new(tenant: Arc<Tenant>, scope: Option<&TenantKey>) -> Self {
-        Self { tenant, scope: scope.cloned().map(Arc::new) }
+    pub(super) fn new(tenant: Arc<Tenant>, scope: Option<&TenantKey>, expires_at: Option<i64>) -> Self {
+        Self { tenant, scope: scope.cloned().map(Arc::new), expires_at }
     }
 
     /// What stands in the tenant column.
@@ -30,6 +31,12 @@ impl Admitted {
     /// The part of the tenant this is for; `None` is the whole tenant. A context made from here must carry it.
     pub fn scope(&self) -> Option<&TenantKey> {
         self.scope.as_deref()
+    }
+
+    /// Unix time in seconds at which the pass that admitted ends; `None` where no pass did. Whether a session may
+    /// outlive its pass is for whoever holds the session to say.
+    pub fn expires_at(&self) -> Option<i64> {
+        self.expires_at
     }
 
     /// The slug as it is now.

@@ -57,7 +57,7 @@ impl Directory {
         }
         let tenant = tenant.ok_or(Refusal::Unknown)?;
         match admitted::refusal_of(tenant.state()) {
-            None => Ok(Admitted::new(tenant, scope.flatten())),
+            None => Ok(Admitted::new(tenant, scope.flatten(), expiry(claims))),
             Some(why) => Err(why),
         }
     }
@@ -85,6 +85,15 @@ fn scope_of<'a>(claim: &Claim<'a>) -> Option<Option<&'a TenantKey>> {
         Claim::Token(pass) => Some(pass.scope()),
         _ => None,
     }
+}
+
+/// The end of the pass that ends first.
+fn expiry(claims: &[Claim<'_>]) -> Option<i64> {
+    let end = |claim: &Claim<'_>| match claim {
+        Claim::Token(pass) => Some(pass.expires_at()),
+        _ => None,
+    };
+    claims.iter().filter_map(end).min()
 }
 
 fn disagreement(claims: &[Claim<'_>]) -> Refusal {

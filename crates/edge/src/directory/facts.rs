@@ -4,15 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tenantry_model::TenantKey;
 
 /// Highest weight; a higher one counts as this. It bounds how much more than another tenant one tenant may get.
 pub const WEIGHT_MAX: u32 = 1000;
 
 /// Whether a tenant may work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum TenantState {
     /// It may.
+    #[default]
     Active,
     /// Not now: unpaid, under attack, being moved. Its data is kept.
     Suspended,
@@ -108,6 +112,16 @@ impl TenantFacts {
             credentials: Vec::new(),
         }
     }
+
+    /// The credentials that count at this Unix time in seconds.
+    pub fn valid_credentials(&self, now: i64) -> impl Iterator<Item = &Credential> {
+        self.credentials.iter().filter(move |c| c.is_valid_at(now))
+    }
+
+    /// Whether a credential of this name still counts: to be asked again of sessions that live long.
+    pub fn has_credential(&self, id: &str, now: i64) -> bool {
+        self.valid_credentials(now).any(|c| &*c.id == id)
+    }
 }
 
 /// One key of a tenant, as far as the edge needs it to check a password: never the password.
@@ -154,6 +168,8 @@ mod tests {
     fn a_credential_ends_with_its_second() {
         let key = Credential { id: "k".into(), verifier: "v".into(), expires_at: Some(100) };
         assert!(key.is_valid_at(99) && !key.is_valid_at(100));
+        let facts = TenantFacts { credentials: vec![key], ..TenantFacts::new(TenantKey::Integer(1)) };
+        assert!(facts.has_credential("k", 99) && !facts.has_credential("k", 100) && !facts.has_credential("K", 99));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! outlasts the lists, so that whoever works for a tenant sees its suspension at once, and its counts go on.
 
 pub mod facts;
+pub mod file;
 mod observed;
 mod open;
 pub mod slug;
@@ -38,7 +39,12 @@ struct Inner {
 
 #[derive(Debug)]
 enum Mode {
-    Listed { published: ArcSwap<Published>, publishing: Mutex<()> },
+    Listed {
+        published: ArcSwap<Published>,
+        /// Locked while publishing. Keeps the last list until the next one, so that the reader who lets go of it
+        /// last is not the one who has to free a hundred thousand entries.
+        retired: Mutex<Vec<Arc<Published>>>,
+    },
     Open(Open),
 }
 
@@ -110,7 +116,7 @@ impl Directory {
     /// A directory without tenants, until one is published.
     pub fn empty(kind: KeyKind) -> Self {
         let published = Published { snapshot: Arc::new(Snapshot::empty(kind)), live: Vec::new() };
-        Self::with(Mode::Listed { published: ArcSwap::from_pointee(published), publishing: Mutex::default() })
+        Self::with(Mode::Listed { published: ArcSwap::from_pointee(published), retired: Mutex::default() })
     }
 
     /// A directory without a list: every key of this type, canonically written, is an active tenant with these limits.
@@ -174,8 +180,8 @@ impl Directory {
     }
 
     fn swap(&self, mut snapshot: Snapshot, first: bool) -> Result<Changes, PublishError> {
-        let Mode::Listed { published, publishing } = &self.0.mode else { return Err(PublishError::Open) };
-        let _one_at_a_time = publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Mode::Listed { published, retired } = &self.0.mode else { return Err(PublishError::Open) };
+        let mut retired = retired.lock().unwrap_or_else(PoisonError::into_inner);
         let before = published.load_full();
         let (have, offered) = (before.snapshot.generation(), snapshot.generation());
         if offered <= have && !first {
@@ -207,6 +213,8 @@ impl Directory {
         changes.removed = gone.len();
         self.0.remember(gone);
         published.store(Arc::new(Published { snapshot: Arc::new(snapshot), live }));
+        retired.retain(|list| Arc::strong_count(list) > 1);
+        retired.push(before);
         Ok(changes)
     }
 

@@ -6,7 +6,7 @@
 //! start tag in virtual time; the next served is the eligible tenant with the smallest. A service moves the tenant's
 //! tag on by cost / weight, and virtual time is the start tag of the service begun last.
 //!
-//! What differs from the paper, and why ([ADR 0014](../../../../docs/adr/0014-fairness-between-tenants.md)):
+//! What differs from the paper (why stands in docs/adr/0014):
 //! - The cost is known only afterwards. A service begins with an estimate, which [`FairQueue::charge`] corrects.
 //! - A tenant may be passed over because it is not eligible (at its limit). That time earns it nothing.
 //! - What a tenant owes is bounded, so that one very long service cannot shut it out.
@@ -54,6 +54,11 @@ impl<T> Full<T> {
     /// The SQLSTATE.
     pub fn sqlstate(&self) -> &'static str {
         "53400"
+    }
+
+    /// What the caller can do.
+    pub fn hint(&self) -> &'static str {
+        "Run fewer statements at once, try again later, or raise the tenant's queue length."
     }
 
     /// The class of the failure.

@@ -47,10 +47,11 @@ impl<T> FairQueue<T> {
         if std::mem::take(&mut flow.passed_over) {
             flow.floor = flow.floor.max(self.now);
         }
-        let cost = virtual_cost(flow.estimate_micros, flow.weight);
-        self.now = self.now.max(flow.start());
-        flow.finish = flow.start() + cost;
-        flow.assumed.push_back(cost);
+        let start = flow.start();
+        self.now = self.now.max(start);
+        let most = self.now + virtual_cost(DEBT_MICROS_MAX, flow.weight);
+        flow.finish = most.min(start + virtual_cost(flow.estimate_micros, flow.weight));
+        flow.assumed.push_back(flow.finish - start);
         self.in_service += 1;
         self.finish_max = self.finish_max.max(flow.finish);
         self.sequence += 1;

@@ -228,6 +228,20 @@ fn what_kept_nobody_waiting_is_no_debt() {
 }
 
 #[test]
+fn a_quiet_moment_settles_all_debts() {
+    let mut queue = FairQueue::new();
+    queue.push(1, 1, (), None).unwrap();
+    queue.push(2, 1, (), None).unwrap();
+    assert_eq!(queue.pop(|_| true).unwrap().0, 1);
+    queue.charge(1, 1, 5_000_000);
+    assert_eq!(queue.pop(|_| true).unwrap().0, 2, "it waited for the other one");
+    queue.charge(2, 1, 1000);
+    queue.push(1, 1, (), None).unwrap();
+    queue.push(2, 1, (), None).unwrap();
+    assert_eq!(queue.pop(|_| true).unwrap().0, 1, "nobody waited and nobody ran: equal again, and first come");
+}
+
+#[test]
 fn a_hundred_thousand_tenants_leave_nothing_behind() {
     let mut queue = FairQueue::new();
     for tenant in 0..100_000 {
@@ -284,6 +298,32 @@ fn nobody_gives_way_to_who_waits_for_itself() {
     assert_eq!(fill(&mut queue, own_limit), HashMap::from([(1, 8), (2, 1)]));
     (0..8).for_each(|_| queue.charge(1, 1, 1000));
     assert_eq!(fill(&mut queue, |tenant, _| tenant != 2), HashMap::from([(1, 8)]), "in the long run too");
+}
+
+#[test]
+fn who_gives_something_back_counts_again() {
+    let mut queue = FairQueue::new();
+    flood(&mut queue, 1, 1000);
+    flood(&mut queue, 2, 1000);
+    fill(&mut queue, |tenant, holds| tenant != 2 || holds < 1);
+    queue.charge(1, 1, 1);
+    queue.charge(2, 1, 1_000_000);
+    assert_eq!(queue.pop_sharing(10, |_| true).unwrap().0, 2, "one has more than its part, though its turn is first");
+}
+
+#[test]
+fn who_neither_waits_nor_runs_takes_no_part() {
+    let mut queue = FairQueue::new();
+    for tenant in 3..50 {
+        flood(&mut queue, tenant, 1);
+        queue.pop_sharing(10, |_| true).unwrap();
+        queue.charge(tenant, 1, 1000);
+        let ticket = queue.push(tenant, 1, (), None).unwrap();
+        queue.cancel(ticket).unwrap();
+    }
+    flood(&mut queue, 1, 1000);
+    flood(&mut queue, 2, 1000);
+    assert_eq!(fill(&mut queue, |_, _| true), HashMap::from([(1, 4), (2, 4)]));
 }
 
 #[test]

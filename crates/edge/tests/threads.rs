@@ -165,6 +165,30 @@ fn no_limit_is_passed_and_no_guard_leaks_though_threads_panic() {
 }
 
 #[test]
+fn two_threads_never_both_get_the_last_one() {
+    let limits = Limits { connections: Some(1), ..Limits::NONE };
+    let directory = Directory::open(KeyKind::Integer, limits);
+    let tenant = directory.admit(&Claim::Key(TenantKey::Integer(1))).unwrap();
+    let (inside, both) = (AtomicU32::new(0), AtomicBool::new(false));
+    let together = Barrier::new(2);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                together.wait();
+                for _ in 0..300_000 {
+                    if let Ok(_held) = Occupancy::try_connection(&tenant) {
+                        both.fetch_or(inside.fetch_add(1, Ordering::SeqCst) > 0, Ordering::SeqCst);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+    });
+    assert!(!both.into_inner());
+    assert_eq!(tenant.occupancy().connections(), 0);
+}
+
+#[test]
 fn nothing_used_is_lost_or_counted_twice_while_tenants_come_and_go() {
     let directory = Directory::new(list(0)).unwrap();
     let done = AtomicBool::new(false);

@@ -136,7 +136,7 @@ fn no_limit_is_passed_and_no_guard_leaks_though_threads_panic() {
             let (tenant, got, over, most, together) = (&tenant, &got, &over, &most, &together);
             scope.spawn(move || {
                 together.wait();
-                for turn in 0..20_000 {
+                for turn in 0..5000 {
                     let work = AssertUnwindSafe(|| {
                         let _connection = Occupancy::try_connection(tenant)?;
                         let _statement = Occupancy::try_statement(tenant)?;

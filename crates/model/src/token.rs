@@ -171,17 +171,6 @@ pub struct StatelessClaims {
     pub backend_pid: i32,
 }
 
-/// What a pass says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassClaims {
-    /// The tenant.
-    pub tenant: TenantKey,
-    /// The part of the tenant; `None` is the whole tenant.
-    pub scope: Option<TenantKey>,
-    /// Unix time in seconds from which on it is refused.
-    pub expires_at: i64,
-}
-
 /// The arguments of the typed `tenantry.enter` and `tenantry.hold`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypedToken {

@@ -121,6 +121,16 @@ impl Proxy {
         &self.addresses
     }
 
+    /// Takes new settings for whatever can change while running: roles, limits, presets, databases. Addresses and the
+    /// number of threads stay.
+    pub fn reload(&self, settings: Settings) {
+        let settings = Arc::new(Settings { workers: self.orders.len(), ..settings });
+        for orders in &self.orders {
+            // a thread that has ended needs none
+            let _ = orders.send(Order::Reload(Arc::clone(&settings)));
+        }
+    }
+
     /// Takes no more clients, lets open transactions end within the configured time, and comes back.
     pub fn stop(mut self) {
         self.orders.iter().for_each(|orders| {
@@ -165,7 +175,7 @@ async fn run(
     unix: Option<UnixListener>,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
-    worker.pools().for_each(|pool| pool.warm());
+    worker.pools().iter().for_each(|pool| pool.warm());
     tokio::task::spawn_local(Rc::clone(&worker).tick());
     let mut doors = Vec::new();
     for listener in tcp {
@@ -193,7 +203,7 @@ async fn run(
 
 /// Waits until the last client has left, or the time for that is over.
 async fn drain(worker: &Rc<Worker>) {
-    let until = Instant::now() + worker.settings.drain_within;
+    let until = Instant::now() + worker.settings().drain_within;
     let mut told = false;
     while !worker.clients.borrow().is_empty() {
         if Instant::now() > until {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tenantry_edge::admission::PassKeys;
 use tenantry_edge::directory::Directory;
 use tenantry_model::token::ContextKey;
@@ -88,6 +88,22 @@ pub struct Database {
     pub idle_time: Duration,
     /// Longest time for making a server connection.
     pub connect_within: Duration,
+}
+
+impl Database {
+    /// Whether both are reached in the same way, so that connections to the one serve the other.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let slots = |d: &Self| -> Vec<(String, String)> {
+            d.slots.iter().map(|s| (s.user.clone(), s.password.expose_secret().to_owned())).collect()
+        };
+        self.server_name == other.server_name
+            && self.server.host == other.server.host
+            && self.server.port == other.server.port
+            && self.directory.is_same(&other.directory)
+            && self.mode == other.mode
+            && (self.lifetime, self.idle_time) == (other.lifetime, other.idle_time)
+            && slots(self) == slots(other)
+    }
 }
 
 /// Where a server is.

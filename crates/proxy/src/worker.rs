@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::cancel;
 use crate::client::{Client, Doing, End};
-use crate::parameters::Interner;
+use crate::parameters::{Interner, Parameters};
 use crate::pool::{Pool, Slot};
 use crate::settings::Settings;
 use crate::statements::Statements;
@@ -41,6 +41,8 @@ pub(crate) enum Order {
     Kill(Option<TenantKey>),
     /// Hold back or let go on.
     Pause(bool),
+    /// Take new settings.
+    Reload(Arc<Settings>),
     /// Finish what is running, then end.
     Stop,
 }
@@ -48,12 +50,13 @@ pub(crate) enum Order {
 /// One thread.
 pub(crate) struct Worker {
     pub(crate) index: usize,
-    pub(crate) settings: Arc<Settings>,
+    settings: RefCell<Arc<Settings>>,
     pub(crate) statements: Statements,
     pub(crate) parameters: Interner,
     pub(crate) scratch: RefCell<Vec<u8>>,
     pub(crate) clients: RefCell<Slab<Rc<Client>>>,
-    pools: HashMap<Arc<str>, Rc<Pool>>,
+    pools: RefCell<HashMap<Arc<str>, Rc<Pool>>>,
+    base: Rc<Parameters>,
     /// Of every worker, this one included.
     pub(crate) others: Vec<mpsc::UnboundedSender<Order>>,
     stopping: Cell<bool>,
@@ -63,40 +66,55 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(index: usize, settings: Arc<Settings>, others: Vec<mpsc::UnboundedSender<Order>>) -> Rc<Self> {
         let parameters = Interner::default();
-        let base = parameters.intern(crate::parameters::Parameters::default());
-        let pools = settings
-            .databases
-            .iter()
-            .map(|database| {
-                // every worker has each n-th login
-                let slots = database.slots.iter().skip(index).step_by(settings.workers.max(1)).map(|login| Slot {
-                    user: login.user.as_str().into(),
-                    password: Rc::new(login.password.clone()),
-                });
-                let pool = Pool::new(Arc::clone(database), slots.collect(), Rc::clone(&base));
-                (Arc::clone(&database.name), pool)
-            })
-            .collect();
-        Rc::new(Self {
+        let base = parameters.intern(Parameters::default());
+        let worker = Rc::new(Self {
             index,
-            settings,
+            settings: RefCell::new(Arc::clone(&settings)),
+            base,
             statements: Statements::default(),
             parameters,
             scratch: RefCell::new(vec![0; SCRATCH_BYTES]),
             clients: RefCell::new(Slab::new()),
-            pools,
+            pools: RefCell::default(),
             others,
             stopping: Cell::new(false),
             began: Instant::now(),
-        })
+        });
+        worker.take(settings);
+        worker
+    }
+
+    /// The settings of this moment.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.borrow())
+    }
+
+    /// Takes new settings. A database that is reached as before keeps its pool; the clients of another keep theirs
+    /// until they leave.
+    fn take(&self, settings: Arc<Settings>) {
+        let mut pools = self.pools.borrow_mut();
+        let mut before = std::mem::take(&mut *pools);
+        for database in &settings.databases {
+            let same = before.remove(&database.name).filter(|pool| pool.database.is_same(database));
+            let pool = same.unwrap_or_else(|| {
+                // every worker has each n-th login
+                let slots = database.slots.iter().skip(self.index).step_by(settings.workers.max(1)).map(|login| Slot {
+                    user: login.user.as_str().into(),
+                    password: Rc::new(login.password.clone()),
+                });
+                Pool::new(Arc::clone(database), slots.collect(), Rc::clone(&self.base))
+            });
+            pools.insert(Arc::clone(&database.name), pool);
+        }
+        *self.settings.borrow_mut() = settings;
     }
 
     pub(crate) fn pool(&self, database: &str) -> Option<Rc<Pool>> {
-        self.pools.get(database).cloned()
+        self.pools.borrow().get(database).cloned()
     }
 
-    pub(crate) fn pools(&self) -> impl Iterator<Item = &Rc<Pool>> {
-        self.pools.values()
+    pub(crate) fn pools(&self) -> Vec<Rc<Pool>> {
+        self.pools.borrow().values().cloned().collect()
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -124,7 +142,8 @@ impl Worker {
                     }
                 }
             }
-            Order::Pause(paused) => self.pools.values().for_each(|pool| pool.pause(paused)),
+            Order::Pause(paused) => self.pools().iter().for_each(|pool| pool.pause(paused)),
+            Order::Reload(settings) => self.take(settings),
             Order::Stop => {
                 self.stopping.set(true);
                 self.end_idle();
@@ -162,7 +181,7 @@ impl Worker {
             }
             ticks = ticks.wrapping_add(1);
             if ticks.is_multiple_of(TIDY_EVERY) {
-                self.pools.values().for_each(|pool| pool.tidy(now));
+                self.pools().iter().for_each(|pool| pool.tidy(now));
             }
         }
     }

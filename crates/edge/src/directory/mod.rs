@@ -106,6 +106,11 @@ pub(crate) enum NotFound {
 }
 
 impl Directory {
+    /// Whether both are the same directory, not only alike.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// A directory with this first list.
     pub fn new(snapshot: Snapshot) -> Result<Self, PublishError> {
         let directory = Self::empty(snapshot.kind());

@@ -14,6 +14,7 @@ mod pump;
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tenantry_edge::admission::Admitted;
@@ -27,7 +28,7 @@ use crate::parameters::Parameters;
 use crate::recover;
 use crate::pool::{Answer, Asker, Lease, NOBODY, Pool};
 use crate::refusal::Refusal;
-use crate::settings::{Login, Mode};
+use crate::settings::{Login, Mode, Settings};
 use crate::statements::Statement;
 use crate::stream::Stream;
 use crate::text::Opening;
@@ -179,8 +180,8 @@ impl Session {
         self.fixed.is_none() && self.pool.signer.is_some()
     }
 
-    fn presets(&self) -> &[String] {
-        &self.worker.settings.presets
+    fn settings(&self) -> Arc<Settings> {
+        self.worker.settings()
     }
 
     /// One transaction, or one answer of our own.
@@ -269,7 +270,7 @@ impl Session {
             Answer::Now(lease) => return Ok(Ok(lease)),
             Answer::Later(waiting) => waiting,
         };
-        let longest = limits.and_then(|l| l.queue_wait).unwrap_or(self.worker.settings.queue_wait);
+        let longest = limits.and_then(|l| l.queue_wait).unwrap_or(self.worker.settings().queue_wait);
         self.client.now_doing(Doing::Waiting, Instant::now());
         let got = self.wait_for(waiting, longest).await;
         self.client.now_doing(Doing::Idle, Instant::now());

@@ -11,7 +11,7 @@ use crate::refusal::Refusal;
 impl Session {
     /// Reads what the messages that have come say.
     pub(super) fn naming_of_input(&self) -> Naming {
-        naming::of_messages(self.input.unread(), self.presets(), |name| {
+        naming::of_messages(self.input.unread(), &self.settings().presets, |name| {
             self.statements.get(name).map(|statement| &*statement.key.query)
         })
     }

@@ -162,7 +162,7 @@ impl Session {
         let opening = Opening::of(text);
         let deallocated = if opening == Opening::Deallocate { text::deallocated(text) } else { None };
         let naming = if self.names_tenants() && !self.named {
-            naming::of_query(text, self.presets())
+            naming::of_query(text, &self.settings().presets)
         } else {
             Naming::Nobody
         };
@@ -253,7 +253,7 @@ impl Session {
 
     /// Prepares a statement on the connection, and closes another if there are too many.
     fn prepare(&mut self, statement: &Rc<Statement>, own: bool, link: &mut Link) {
-        if link.prepared.len() >= self.worker.settings.prepared_max {
+        if link.prepared.len() >= self.worker.settings().prepared_max {
             if let Some(old) = link.prepared.evict() {
                 let name = Statement::name_of(old);
                 // a name of ours always fits
@@ -283,7 +283,7 @@ impl Session {
                 None if name_is_unnamed => unnamed_text(&self.unnamed),
                 None => &[],
             };
-            let naming = if whole { naming::of_bind(text, body, self.presets()) } else { Naming::Nobody };
+            let naming = if whole { naming::of_bind(text, body, &self.settings().presets) } else { Naming::Nobody };
             self.name_within(naming, link)?;
         }
         let text: &[u8] = match &known {

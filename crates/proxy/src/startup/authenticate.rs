@@ -49,7 +49,7 @@ impl Door {
 
     async fn by_scram(&mut self, user: &str, proof: &Proof<'_>) -> Result<(), Stop> {
         let candidates = candidates(proof);
-        let decoy = Decoy::new(self.worker.settings.mock_secret, scram::ITERATIONS_MIN);
+        let decoy = Decoy::new(self.worker.settings().mock_secret, scram::ITERATIONS_MIN);
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;
         let mut exchange =

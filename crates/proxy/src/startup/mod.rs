@@ -39,7 +39,7 @@ const REQUESTS_MAX: usize = 3;
 pub(crate) fn spawn(worker: &Rc<Worker>, stream: Stream, address: Option<IpAddr>) {
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        let within = worker.settings.login_within;
+        let within = worker.settings().login_within;
         // boxed, because logging in needs far more room than being logged in
         let login = Box::pin(tokio::time::timeout(within, log_in(Rc::clone(&worker), stream, address)));
         let Ok(Some(session)) = login.await else { return };
@@ -124,7 +124,7 @@ struct Door {
 impl Door {
     async fn enter(&mut self) -> Result<Option<(Box<Session>, usize)>, Stop> {
         let Some(message) = self.startup().await? else { return Ok(None) };
-        let settings = std::sync::Arc::clone(&self.worker.settings);
+        let settings = self.worker.settings();
         let is_local = self.address.is_none();
         if settings.tls.as_ref().is_some_and(|tls| tls.required) && !self.reader.stream.is_tls() && !is_local {
             return Err(Refusal::fatal("28000", "tenantry: this server takes connections with TLS only")
@@ -177,7 +177,7 @@ impl Door {
     async fn startup(&mut self) -> Result<Option<StartupMessage>, Stop> {
         for _ in 0..REQUESTS_MAX {
             match self.reader.startup().await? {
-                Startup::Ssl => match &self.worker.settings.tls {
+                Startup::Ssl => match &self.worker.settings().tls {
                     Some(tls) if !self.reader.stream.is_tls() => {
                         // bytes that came before TLS must not count as said inside it
                         self.reader.nothing_more()?;
@@ -262,7 +262,7 @@ impl Door {
         client.tenant.borrow_mut().clone_from(&fixed);
         let place = {
             let mut clients = worker.clients.borrow_mut();
-            if clients.len() >= worker.settings.clients_max.min(cancel::PLACES_MAX) {
+            if clients.len() >= worker.settings().clients_max.min(cancel::PLACES_MAX) {
                 return Err(Refusal::fatal("53300", "tenantry: too many clients are connected").into());
             }
             clients.insert(Rc::clone(&client))

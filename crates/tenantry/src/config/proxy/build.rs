@@ -1,5 +1,6 @@
 //! From the section of the file to the values the proxy is started with.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use tenantry_proxy::Settings;
 use tenantry_proxy::settings::{ClientTls, Database, LoginSettings, Mode, Server, SlotLogin};
 use tenantry_wire::scram::{ITERATIONS_MIN, Verifier};
 
+use crate::config::directory::{self, Followed};
+
 use super::{DatabaseSection, KeyName, LoginSection, ModeName, ProxySection, TlsSection, passwords};
 use crate::errors::Failure;
 
@@ -24,14 +27,22 @@ use crate::errors::Failure;
 const SALT_BYTES: usize = 16;
 
 /// Paths in the file are relative to it.
-pub(crate) fn build(section: &ProxySection, file: &Path) -> Result<Settings, Failure> {
+///
+/// `followed` are the tenants' files that are followed already, by path; new ones are added.
+pub(crate) fn build(
+    section: &ProxySection,
+    file: &Path,
+    followed: &mut BTreeMap<PathBuf, Followed>,
+) -> Result<Settings, Failure> {
     let base = file.parent().map(Path::to_path_buf).unwrap_or_default();
     if section.databases.is_empty() {
         return Err(Failure::caller("the proxy has no database to serve")
             .remedy("add a section [proxy.databases.NAME] to the configuration file"));
     }
-    let databases =
-        section.databases.iter().map(|(name, d)| database(name, d, &base).map(Arc::new)).collect::<Result<_, _>>()?;
+    let mut databases = Vec::new();
+    for (name, section) in &section.databases {
+        databases.push(Arc::new(database(name, section, &base, followed)?));
+    }
     let logins = section.logins.iter().map(|(name, l)| login(name, l, &base).map(Arc::new)).collect::<Result<_, _>>()?;
     let mut mock_secret = [0; 32];
     random(&mut mock_secret)?;
@@ -104,7 +115,12 @@ fn login(name: &str, section: &LoginSection, base: &Path) -> Result<LoginSetting
     })
 }
 
-fn database(name: &str, section: &DatabaseSection, base: &Path) -> Result<Database, Failure> {
+fn database(
+    name: &str,
+    section: &DatabaseSection,
+    base: &Path,
+    followed: &mut BTreeMap<PathBuf, Followed>,
+) -> Result<Database, Failure> {
     let key = section.key.map_or(KeyKind::Uuid, kind);
     let (mut database, slots, signing) = match &section.credentials {
         Some(path) => isolated(section, &base.join(path))?,
@@ -126,7 +142,16 @@ fn database(name: &str, section: &DatabaseSection, base: &Path) -> Result<Databa
         make
     });
     let directory = match &section.directory {
-        Some(path) => super::super::directory::read(&base.join(path), key)?,
+        Some(path) => {
+            let path = base.join(path);
+            match followed.get(&path) {
+                Some(known) => known.directory(),
+                None => {
+                    let read = directory::read(&path, key)?;
+                    followed.entry(path).or_insert(read).directory()
+                }
+            }
+        }
         None => Directory::open(key, Limits::NONE),
     };
     Ok(Database {

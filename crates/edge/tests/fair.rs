@@ -396,3 +396,39 @@ fn an_estimate_of_something_endless_shuts_nobody_out() {
     });
     assert!(others.is_some_and(|n| n as u64 <= DEBT_MICROS_MAX / 1000 + 10), "{others:?}");
 }
+
+#[test]
+fn who_need_not_wait_begins_at_once_and_is_charged_like_others() {
+    let mut queue: FairQueue<()> = FairQueue::new();
+    let begun = (0..20).filter(|_| queue.try_begin(1, 1, 10)).count();
+    assert_eq!((begun, queue.in_service_of(1), queue.len()), (8, 8, 0), "the headroom stays free");
+    assert!(queue.try_begin(2, 1, 10));
+    queue.push(3, 1, (), None).unwrap();
+    assert!(!queue.try_begin(2, 1, 10), "somebody waits");
+    assert_eq!(queue.pop_sharing(10, |_| false), None);
+    assert!(queue.try_begin(2, 1, 10), "for itself only");
+    assert!(!queue.try_begin(3, 1, 10), "nobody overtakes its own tenant's waiters");
+    (0..8).for_each(|_| queue.charge(1, 1, 1000));
+    (0..2).for_each(|_| queue.charge(2, 1, 1000));
+    assert_eq!(queue.in_service(), 0);
+
+    assert_eq!(queue.pop_sharing(10, |_| true).unwrap().0, 3);
+    queue.unserved(3);
+    assert!(queue.try_begin(1, 1, 1));
+    queue.push(2, 1, (), None).unwrap();
+    queue.push(1, 1, (), None).unwrap();
+    queue.charge(1, 1, 50_000);
+    assert_eq!(queue.pop(|_| true).unwrap().0, 2, "it has used less");
+}
+
+#[test]
+fn when_the_server_is_gone_everybody_is_told_and_nothing_stays_behind() {
+    let mut queue = FairQueue::new();
+    for item in 0..6 {
+        queue.push(item % 2, 1, item, None).unwrap();
+    }
+    assert_eq!(queue.drain_all(), [(0, 0), (0, 2), (0, 4), (1, 1), (1, 3), (1, 5)]);
+    assert_eq!((queue.len(), queue.in_service(), queue.waiting_tenants()), (0, 0, 0));
+    queue.forget_idle();
+    assert_eq!(queue.remembered(), 0);
+}

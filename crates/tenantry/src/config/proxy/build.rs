@@ -121,10 +121,17 @@ fn database(
     base: &Path,
     followed: &mut BTreeMap<PathBuf, Followed>,
 ) -> Result<Database, Failure> {
-    let key = section.key.map_or(KeyKind::Uuid, kind);
-    let (mut database, slots, signing) = match &section.credentials {
+    let (mut database, slots, signing, known) = match &section.credentials {
         Some(path) => isolated(section, &base.join(path))?,
         None => plain(name, section, base)?,
+    };
+    let key = match (section.key.map(kind), known) {
+        (Some(said), Some(known)) if said != known => {
+            return Err(Failure::caller(format!("database `{name}` has `key = \"{said:?}\"`, and its tenant column is {known:?}"))
+                .code("proxy-settings")
+                .remedy("leave `key` out: the credentials file names it"));
+        }
+        (said, known) => said.or(known).unwrap_or(KeyKind::Uuid),
     };
     if let Some(own) = &section.database {
         database.2.clone_from(own);
@@ -171,13 +178,15 @@ fn database(
 
 type Address = (String, u16, String);
 type Signing = Option<(i16, SecretString)>;
+/// Address, logins, signing key, and the type of the tenant column as far as it is known.
+type Known = (Address, Vec<SlotLogin>, Signing, Option<KeyKind>);
 
 fn context_key(kid: i16, secret: &SecretString) -> Result<ContextKey, Failure> {
     ContextKey::from_hex(kid, secret.expose_secret())
         .map_err(|e| Failure::caller("the signing key in the credentials file is no key").because(e))
 }
 
-fn isolated(section: &DatabaseSection, path: &PathBuf) -> Result<(Address, Vec<SlotLogin>, Signing), Failure> {
+fn isolated(section: &DatabaseSection, path: &Path) -> Result<Known, Failure> {
     let credentials = Credentials::read(path)?;
     let slots = credentials
         .logins
@@ -188,10 +197,10 @@ fn isolated(section: &DatabaseSection, path: &PathBuf) -> Result<(Address, Vec<S
     let host = section.host.clone().unwrap_or_else(|| credentials.host.clone());
     let signing = (credentials.signing_key.kid, SecretString::from(credentials.signing_key.key.clone()));
     let address = (host, section.port.unwrap_or(credentials.port), credentials.database.clone());
-    Ok((address, slots, Some(signing)))
+    Ok((address, slots, Some(signing), credentials.tenant_key))
 }
 
-fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<(Address, Vec<SlotLogin>, Signing), Failure> {
+fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<Known, Failure> {
     let missing = |what: &str| {
         Failure::caller(format!("database `{name}` has neither `credentials` nor `{what}`"))
             .remedy("name the credentials file that `tenantry apply` wrote, or user, password_file, host and connections")
@@ -202,7 +211,7 @@ fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<(Address,
     let connections = section.connections.unwrap_or(10);
     let slots = (0..connections).map(|_| SlotLogin { user: user.clone(), password: password.clone() }).collect();
     let host = section.host.clone().ok_or_else(|| missing("host"))?;
-    Ok(((host, section.port.unwrap_or(5432), name.to_owned()), slots, None))
+    Ok(((host, section.port.unwrap_or(5432), name.to_owned()), slots, None, None))
 }
 
 fn tls(section: &TlsSection, base: &Path) -> Result<ClientTls, Failure> {

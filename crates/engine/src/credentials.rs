@@ -133,7 +133,15 @@ impl Credentials {
             .map(|user| Ok(Login { user: (*user).to_owned(), password: random_hex()? }))
             .collect::<Result<_, CredentialsError>>()?;
         let signing_key = SigningKey { kid: 1, key: random_hex()? };
-        Ok(Self { format: FORMAT, database: database.to_owned(), host: host.to_owned(), port, logins, signing_key, tenant_key: None })
+        Ok(Self {
+            format: FORMAT,
+            database: database.to_owned(),
+            host: host.to_owned(),
+            port,
+            logins,
+            signing_key,
+            tenant_key: None,
+        })
     }
 
     /// Whether these are the secrets of exactly these logins, and usable.

@@ -43,7 +43,8 @@ pub(crate) fn build(
     for (name, section) in &section.databases {
         databases.push(Arc::new(database(name, section, &base, followed)?));
     }
-    let logins = section.logins.iter().map(|(name, l)| login(name, l, &base).map(Arc::new)).collect::<Result<_, _>>()?;
+    let logins =
+        section.logins.iter().map(|(name, l)| login(name, l, &base).map(Arc::new)).collect::<Result<_, _>>()?;
     let mut mock_secret = [0; 32];
     random(&mut mock_secret)?;
     Ok(Settings {
@@ -101,7 +102,9 @@ fn login(name: &str, section: &LoginSection, base: &Path) -> Result<LoginSetting
             let mut salt = [0; SALT_BYTES];
             random(&mut salt)?;
             let made = Verifier::from_password(password.expose_secret().as_bytes(), &salt, ITERATIONS_MIN);
-            Some(made.map_err(|e| Failure::caller(format!("the password of login `{name}` cannot be used")).because(e))?)
+            Some(
+                made.map_err(|e| Failure::caller(format!("the password of login `{name}` cannot be used")).because(e))?,
+            )
         }
         (None, None) => None,
     };
@@ -127,9 +130,11 @@ fn database(
     };
     let key = match (section.key.map(kind), known) {
         (Some(said), Some(known)) if said != known => {
-            return Err(Failure::caller(format!("database `{name}` has `key = \"{said:?}\"`, and its tenant column is {known:?}"))
-                .code("proxy-settings")
-                .remedy("leave `key` out: the credentials file names it"));
+            return Err(Failure::caller(format!(
+                "database `{name}` has `key = \"{said:?}\"`, and its tenant column is {known:?}"
+            ))
+            .code("proxy-settings")
+            .remedy("leave `key` out: the credentials file names it"));
         }
         (said, known) => said.or(known).unwrap_or(KeyKind::Uuid),
     };
@@ -202,8 +207,9 @@ fn isolated(section: &DatabaseSection, path: &Path) -> Result<Known, Failure> {
 
 fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<Known, Failure> {
     let missing = |what: &str| {
-        Failure::caller(format!("database `{name}` has neither `credentials` nor `{what}`"))
-            .remedy("name the credentials file that `tenantry apply` wrote, or user, password_file, host and connections")
+        Failure::caller(format!("database `{name}` has neither `credentials` nor `{what}`")).remedy(
+            "name the credentials file that `tenantry apply` wrote, or user, password_file, host and connections",
+        )
     };
     let user = section.user.clone().ok_or_else(|| missing("user"))?;
     let file = section.password_file.as_ref().ok_or_else(|| missing("password_file"))?;
@@ -217,12 +223,13 @@ fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<Known, Fa
 fn tls(section: &TlsSection, base: &Path) -> Result<ClientTls, Failure> {
     let unreadable = |path: &Path| {
         let path = path.display().to_string();
-        move |e| Failure::caller(format!("cannot read {path}")).because(e).remedy("check the path; the file must be PEM")
+        move |e| {
+            Failure::caller(format!("cannot read {path}")).because(e).remedy("check the path; the file must be PEM")
+        }
     };
     let certificate = base.join(&section.certificate);
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&certificate)
-        .and_then(Iterator::collect)
-        .map_err(unreadable(&certificate))?;
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(&certificate).and_then(Iterator::collect).map_err(unreadable(&certificate))?;
     let key = base.join(&section.key);
     let key = PrivateKeyDer::from_pem_file(&key).map_err(unreadable(&key))?;
     let end_point = chain.first().and_then(|c| scram::end_point(c));
@@ -237,7 +244,9 @@ fn tls(section: &TlsSection, base: &Path) -> Result<ClientTls, Failure> {
             let mut roots = rustls::RootCertStore::empty();
             for authority in CertificateDer::pem_file_iter(&path).map_err(unreadable(&path))? {
                 let authority = authority.map_err(unreadable(&path))?;
-                roots.add(authority).map_err(|e| Failure::caller(format!("{} holds no authority", path.display())).because(e))?;
+                roots
+                    .add(authority)
+                    .map_err(|e| Failure::caller(format!("{} holds no authority", path.display())).because(e))?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .allow_unauthenticated()

@@ -44,17 +44,28 @@ install_python() {
   echo "$wanted" >"$venv/stamp"
 }
 
+# Node's programs without Prisma, which wants a newer Node; both toolkits install the packages, one after the other.
 install_node() {
   have node || debian nodejs npm
   cd "$here/node"
-  if ! done_before node_modules/stamp package-lock.json; then
-    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-    echo "$wanted" >node_modules/stamp
-  fi
-  done_before dist/stamp package-lock.json schema.prisma tsconfig.json src/*.ts && return
+  (
+    flock 9
+    if ! done_before node_modules/stamp package-lock.json; then
+      npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+      echo "$wanted" >node_modules/stamp
+    fi
+    done_before dist/stamp package-lock.json tsconfig.json src/*.ts && exit
+    npm run --silent build
+    echo "$wanted" >dist/stamp
+  ) 9>"$place/node.lock"
+}
+
+install_prisma() {
+  install_node
+  done_before generated/stamp package-lock.json schema.prisma tsconfig*.json src/*.ts && return
   # Prisma would fetch a program that only migrations need: any path makes it believe that it is there
-  CHECKPOINT_DISABLE=1 PRISMA_SCHEMA_ENGINE_BINARY=$(type -P true) npm run --silent build
-  echo "$wanted" >dist/stamp
+  CHECKPOINT_DISABLE=1 PRISMA_SCHEMA_ENGINE_BINARY=$(type -P true) npm run --silent build:prisma
+  echo "$wanted" >generated/stamp
 }
 
 install_java() {

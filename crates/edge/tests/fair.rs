@@ -228,6 +228,20 @@ fn what_kept_nobody_waiting_is_no_debt() {
 }
 
 #[test]
+fn a_quiet_moment_settles_all_debts() {
+    let mut queue = FairQueue::new();
+    queue.push(1, 1, (), None).unwrap();
+    queue.push(2, 1, (), None).unwrap();
+    assert_eq!(queue.pop(|_| true).unwrap().0, 1);
+    queue.charge(1, 1, 5_000_000);
+    assert_eq!(queue.pop(|_| true).unwrap().0, 2, "it waited for the other one");
+    queue.charge(2, 1, 1000);
+    queue.push(1, 1, (), None).unwrap();
+    queue.push(2, 1, (), None).unwrap();
+    assert_eq!(queue.pop(|_| true).unwrap().0, 1, "nobody waited and nobody ran: equal again, and first come");
+}
+
+#[test]
 fn a_hundred_thousand_tenants_leave_nothing_behind() {
     let mut queue = FairQueue::new();
     for tenant in 0..100_000 {
@@ -284,6 +298,32 @@ fn nobody_gives_way_to_who_waits_for_itself() {
     assert_eq!(fill(&mut queue, own_limit), HashMap::from([(1, 8), (2, 1)]));
     (0..8).for_each(|_| queue.charge(1, 1, 1000));
     assert_eq!(fill(&mut queue, |tenant, _| tenant != 2), HashMap::from([(1, 8)]), "in the long run too");
+}
+
+#[test]
+fn who_gives_something_back_counts_again() {
+    let mut queue = FairQueue::new();
+    flood(&mut queue, 1, 1000);
+    flood(&mut queue, 2, 1000);
+    fill(&mut queue, |tenant, holds| tenant != 2 || holds < 1);
+    queue.charge(1, 1, 1);
+    queue.charge(2, 1, 1_000_000);
+    assert_eq!(queue.pop_sharing(10, |_| true).unwrap().0, 2, "one has more than its part, though its turn is first");
+}
+
+#[test]
+fn who_neither_waits_nor_runs_takes_no_part() {
+    let mut queue = FairQueue::new();
+    for tenant in 3..50 {
+        flood(&mut queue, tenant, 1);
+        queue.pop_sharing(10, |_| true).unwrap();
+        queue.charge(tenant, 1, 1000);
+        let ticket = queue.push(tenant, 1, (), None).unwrap();
+        queue.cancel(ticket).unwrap();
+    }
+    flood(&mut queue, 1, 1000);
+    flood(&mut queue, 2, 1000);
+    assert_eq!(fill(&mut queue, |_, _| true), HashMap::from([(1, 4), (2, 4)]));
 }
 
 #[test]
@@ -355,4 +395,40 @@ fn an_estimate_of_something_endless_shuts_nobody_out() {
         tenant == 1
     });
     assert!(others.is_some_and(|n| n as u64 <= DEBT_MICROS_MAX / 1000 + 10), "{others:?}");
+}
+
+#[test]
+fn who_need_not_wait_begins_at_once_and_is_charged_like_others() {
+    let mut queue: FairQueue<()> = FairQueue::new();
+    let begun = (0..20).filter(|_| queue.try_begin(1, 1, 10)).count();
+    assert_eq!((begun, queue.in_service_of(1), queue.len()), (8, 8, 0), "the headroom stays free");
+    assert!(queue.try_begin(2, 1, 10));
+    queue.push(3, 1, (), None).unwrap();
+    assert!(!queue.try_begin(2, 1, 10), "somebody waits");
+    assert_eq!(queue.pop_sharing(10, |_| false), None);
+    assert!(queue.try_begin(2, 1, 10), "for itself only");
+    assert!(!queue.try_begin(3, 1, 10), "nobody overtakes its own tenant's waiters");
+    (0..8).for_each(|_| queue.charge(1, 1, 1000));
+    (0..2).for_each(|_| queue.charge(2, 1, 1000));
+    assert_eq!(queue.in_service(), 0);
+
+    assert_eq!(queue.pop_sharing(10, |_| true).unwrap().0, 3);
+    queue.unserved(3);
+    assert!(queue.try_begin(1, 1, 1));
+    queue.push(2, 1, (), None).unwrap();
+    queue.push(1, 1, (), None).unwrap();
+    queue.charge(1, 1, 50_000);
+    assert_eq!(queue.pop(|_| true).unwrap().0, 2, "it has used less");
+}
+
+#[test]
+fn when_the_server_is_gone_everybody_is_told_and_nothing_stays_behind() {
+    let mut queue = FairQueue::new();
+    for item in 0..6 {
+        queue.push(item % 2, 1, item, None).unwrap();
+    }
+    assert_eq!(queue.drain_all(), [(0, 0), (0, 2), (0, 4), (1, 1), (1, 3), (1, 5)]);
+    assert_eq!((queue.len(), queue.in_service(), queue.waiting_tenants()), (0, 0, 0));
+    queue.forget_idle();
+    assert_eq!(queue.remembered(), 0);
 }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use tenantry_edge::admission::{Claim, Refusal};
@@ -129,19 +129,25 @@ fn no_limit_is_passed_and_no_guard_leaks_though_threads_panic() {
     let directory = Directory::open(KeyKind::Integer, limits);
     let tenant = directory.admit(&Claim::Key(TenantKey::Integer(1))).unwrap();
     let (got, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let most = (AtomicU32::new(0), AtomicU32::new(0));
+    let together = Barrier::new(8);
     thread::scope(|scope| {
         for reader in 0..8 {
-            let (tenant, got, over) = (&tenant, &got, &over);
+            let (tenant, got, over, most, together) = (&tenant, &got, &over, &most, &together);
             scope.spawn(move || {
-                for turn in 0..500 {
+                together.wait();
+                for turn in 0..5000 {
                     let work = AssertUnwindSafe(|| {
                         let _connection = Occupancy::try_connection(tenant)?;
                         let _statement = Occupancy::try_statement(tenant)?;
-                        assert!(tenant.occupancy().connections() <= 7 && tenant.occupancy().statements() <= 3);
+                        most.0.fetch_max(tenant.occupancy().connections(), Ordering::Relaxed);
+                        most.1.fetch_max(tenant.occupancy().statements(), Ordering::Relaxed);
                         got.fetch_add(1, Ordering::Relaxed);
-                        thread::yield_now();
+                        if turn % 64 == 0 {
+                            thread::yield_now();
+                        }
                         // no message: a panic here is what is tested, and hundreds would fill the output
-                        if (turn + reader) % 3 == 0 {
+                        if (turn + reader) % 100 == 0 {
                             std::panic::resume_unwind(Box::new("meant"));
                         }
                         Ok::<_, tenantry_edge::limit::OverLimit>(())
@@ -154,7 +160,32 @@ fn no_limit_is_passed_and_no_guard_leaks_though_threads_panic() {
         }
     });
     assert!(got.into_inner() > 0);
+    assert!(most.0.into_inner() <= 7 && most.1.into_inner() <= 3);
     assert_eq!((tenant.occupancy().connections(), tenant.occupancy().statements()), (0, 0));
+}
+
+#[test]
+fn two_threads_never_both_get_the_last_one() {
+    let limits = Limits { connections: Some(1), ..Limits::NONE };
+    let directory = Directory::open(KeyKind::Integer, limits);
+    let tenant = directory.admit(&Claim::Key(TenantKey::Integer(1))).unwrap();
+    let (inside, both) = (AtomicU32::new(0), AtomicBool::new(false));
+    let together = Barrier::new(2);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                together.wait();
+                for _ in 0..300_000 {
+                    if let Ok(_held) = Occupancy::try_connection(&tenant) {
+                        both.fetch_or(inside.fetch_add(1, Ordering::SeqCst) > 0, Ordering::SeqCst);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+    });
+    assert!(!both.into_inner());
+    assert_eq!(tenant.occupancy().connections(), 0);
 }
 
 #[test]

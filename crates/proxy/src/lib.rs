@@ -18,7 +18,6 @@ mod buffer;
 mod cancel;
 mod client;
 mod context;
-pub mod end_point;
 mod identify;
 mod link;
 mod listen;

@@ -4,7 +4,6 @@ use tenantry_edge::admission;
 use tenantry_wire::backend::{self, ErrorReply, Severity};
 
 use crate::parameters::ParameterError;
-use crate::pool::ConnectError;
 
 /// A refusal. It names nothing of other tenants, of servers or of other clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +44,7 @@ impl Refusal {
     }
 
     /// The database server cannot be reached.
-    pub(crate) fn server_unavailable(_last: Option<&ConnectError>) -> Self {
+    pub(crate) fn server_unavailable() -> Self {
         Self::new("08006", "tenantry: the database cannot be reached at the moment")
             .hint("Try again; the proxy's log says why.")
     }

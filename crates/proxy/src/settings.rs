@@ -49,8 +49,9 @@ pub struct Settings {
 pub struct ClientTls {
     /// Certificates and what is asked of clients.
     pub config: Arc<rustls::ServerConfig>,
-    /// SHA-256 (or what its signature uses) of our certificate, for channel binding.
-    pub end_point: Vec<u8>,
+    /// The hash of our certificate for channel binding (`tenantry_wire::scram::end_point`); `None` where its signature
+    /// names no hash.
+    pub end_point: Option<Vec<u8>>,
     /// Clients without TLS are refused, except on the Unix socket.
     pub required: bool,
 }

@@ -152,7 +152,8 @@ fn what_servers_say() {
 fn what_cannot_be_written_leaves_nothing_behind() {
     // pages that nobody touches cost nothing
     let long = vec![0; 0x3fff_ffff];
-    let over: &[&dyn Fn(&mut Vec<u8>) -> Result<(), WireError>] = &[
+    type Write<'l> = &'l dyn Fn(&mut Vec<u8>) -> Result<(), WireError>;
+    let over: &[Write<'_>] = &[
         &|o| frontend::write_query(o, b"select 1\0; drop"),
         &|o| frontend::write_parse(o, b"a\0b", b"q", b"\0\0"),
         &|o| frontend::write_parse(o, b"a", b"q\0", b"\0\0"),

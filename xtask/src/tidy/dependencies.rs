@@ -14,12 +14,24 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-proxy", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
     ("tenantry-embedded", &["tenantry-model"]),
     ("tenantry-engine", &["tenantry-model", "tenantry-blueprint", "tenantry-pg"]),
-    ("tenantry", &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-engine", "tenantry-embedded"]),
+    (
+        "tenantry",
+        &[
+            "tenantry-model",
+            "tenantry-blueprint",
+            "tenantry-pg",
+            "tenantry-engine",
+            "tenantry-embedded",
+            "tenantry-edge",
+            "tenantry-wire",
+            "tenantry-proxy",
+        ],
+    ),
     (
         "tenantry-testkit",
         &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-embedded", "tenantry-engine"],
     ),
-    ("tenantry-bench", &["tenantry-model", "tenantry-pg", "tenantry-blueprint", "tenantry-engine", "tenantry-testkit"]),
+    ("tenantry-bench", &["tenantry-model", "tenantry-pg", "tenantry-blueprint", "tenantry-engine", "tenantry-testkit", "tenantry-wire"]),
     ("xtask", &[]),
 ];
 

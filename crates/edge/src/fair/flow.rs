@@ -23,6 +23,7 @@ pub(super) struct Flow {
     /// Ends of the chain of waiters; both or none.
     pub(super) ends: Option<(DefaultKey, DefaultKey)>,
     pub(super) length: usize,
+    /// 1 to [`WEIGHT_MAX`].
     pub(super) weight: u32,
     /// Where its last service ends in virtual time, as far as known.
     pub(super) finish: Tag,
@@ -87,7 +88,7 @@ impl Flow {
         if self.blocked || !(waits || runs) {
             return Counted::default();
         }
-        Counted { weight: self.weight.clamp(1, WEIGHT_MAX).into(), wanting: usize::from(waits) }
+        Counted { weight: self.weight.into(), wanting: usize::from(waits) }
     }
 
     /// Has neither waiters nor services, and owes nothing: forgetting it changes nobody's turn.

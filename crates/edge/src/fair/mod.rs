@@ -26,6 +26,8 @@ use std::fmt;
 use slotmap::{DefaultKey, SlotMap};
 use tenantry_model::Class;
 
+use crate::directory::facts::WEIGHT_MAX;
+
 pub use flow::ESTIMATE_FIRST_MICROS;
 use flow::{Counted, Flow, Tag};
 
@@ -142,15 +144,9 @@ impl<T> FairQueue<T> {
                 return Err(Full { item, length, limit });
             }
         }
-        if self.flows.len() >= self.sweep_at && !self.flows.contains_key(&tenant) {
-            self.forget_idle();
-        }
-        if self.waiters.is_empty() && self.in_service == 0 {
-            // the end of a busy time: all begin equal again
-            self.now = self.now.max(self.finish_max);
-        }
+        let now = self.arrive(tenant);
         let flow = self.flows.entry(tenant).or_insert_with(Flow::new);
-        flow.weight = weight;
+        flow.weight = weight.clamp(1, WEIGHT_MAX);
         let before = flow.ends.map(|(_, last)| last);
         let key = self.waiters.insert(Waiter { item, tenant, before, after: None });
         flow.length += 1;
@@ -162,7 +158,7 @@ impl<T> FairQueue<T> {
             None => {
                 flow.ends = Some((key, key));
                 // idleness earns nothing
-                flow.floor = self.now;
+                flow.floor = now;
                 flow.passed_over = false;
                 self.sequence += 1;
                 flow.sequence = self.sequence;
@@ -171,6 +167,18 @@ impl<T> FairQueue<T> {
         }
         self.recount(tenant);
         Ok(Ticket(key))
+    }
+
+    /// What comes before anybody is let in: room is made, and the present is settled.
+    fn arrive(&mut self, tenant: u32) -> Tag {
+        if self.flows.len() >= self.sweep_at && !self.flows.contains_key(&tenant) {
+            self.forget_idle();
+        }
+        if self.waiters.is_empty() && self.in_service == 0 {
+            // the end of a busy time: all begin equal again
+            self.now = self.now.max(self.finish_max);
+        }
+        self.now
     }
 
     /// Takes a waiter out. `None` if it was served or taken out already.
@@ -187,6 +195,17 @@ impl<T> FairQueue<T> {
             items.extend(self.cancel(Ticket(first)));
         }
         items
+    }
+
+    /// Takes out all waiters of all tenants, in the order of their turns as they are now, without serving anybody:
+    /// the server is gone, say.
+    pub fn drain_all(&mut self) -> Vec<(u32, T)> {
+        let tenants: Vec<u32> = self.order.iter().map(|(_, _, tenant)| *tenant).collect();
+        let drained = tenants.into_iter().flat_map(|tenant| {
+            let items: Vec<T> = self.drain(tenant);
+            items.into_iter().map(move |item| (tenant, item))
+        });
+        drained.collect()
     }
 
     /// How many wait.

@@ -2,6 +2,7 @@
 
 use super::flow::{Flow, Tag, virtual_cost};
 use super::{DEBT_MICROS_MAX, FairQueue, Waiter};
+use crate::directory::facts::WEIGHT_MAX;
 use crate::limit::{Demand, fair_share};
 
 impl<T> FairQueue<T> {
@@ -19,6 +20,27 @@ impl<T> FairQueue<T> {
     /// own limits only; who is at those waits for itself, and others need not give way to it.
     pub fn pop_sharing(&mut self, pool_size: u32, eligible: impl FnMut(u32) -> bool) -> Option<(u32, T)> {
         self.serve(Some(pool_size), eligible)
+    }
+
+    /// Begins a service without a wait, if nobody waits who could be preferred and the tenant is below its share of
+    /// the pool. `false` means: [`push`](Self::push), and let [`pop_sharing`](Self::pop_sharing) decide. Whether the
+    /// tenant's own limits and the pool have room is to be asked before.
+    pub fn try_begin(&mut self, tenant: u32, weight: u32, pool_size: u32) -> bool {
+        let (own, weight) = (self.flows.get(&tenant), weight.clamp(1, WEIGHT_MAX));
+        if self.sums.wanting > 0 || own.is_some_and(|flow| flow.ends.is_some()) {
+            return false;
+        }
+        let (runs, counted) = own.map_or((0, 0), |flow| (flow.assumed.len(), flow.counted.weight));
+        let weight_active = self.sums.weight - counted + u64::from(weight);
+        if runs >= fair_share(&Demand { pool_size, weight, weight_active, others_waiting: 0 }) as usize {
+            return false;
+        }
+        let now = self.arrive(tenant);
+        let flow = self.flows.entry(tenant).or_insert_with(Flow::new);
+        (flow.weight, flow.floor, flow.passed_over, flow.blocked) = (weight, now, false, false);
+        self.begin(tenant);
+        self.recount(tenant);
+        true
     }
 
     /// Settles a service with what it cost.
@@ -47,6 +69,19 @@ impl<T> FairQueue<T> {
         if std::mem::take(&mut flow.passed_over) {
             flow.floor = flow.floor.max(self.now);
         }
+        self.begin(tenant);
+        let flow = self.flows.get_mut(&tenant)?;
+        self.sequence += 1;
+        flow.sequence = self.sequence;
+        self.order.insert((flow.start(), flow.sequence, tenant));
+        let Waiter { item, before, after, .. } = self.waiters.remove(first)?;
+        self.unlink(tenant, before, after);
+        Some((tenant, item))
+    }
+
+    /// Moves a tenant, whose place in the order is not filled, past a service of the cost it is expected to have.
+    fn begin(&mut self, tenant: u32) {
+        let Some(flow) = self.flows.get_mut(&tenant) else { return };
         let start = flow.start();
         self.now = self.now.max(start);
         let most = self.now + virtual_cost(DEBT_MICROS_MAX, flow.weight);
@@ -54,12 +89,6 @@ impl<T> FairQueue<T> {
         flow.assumed.push_back(flow.finish - start);
         self.in_service += 1;
         self.finish_max = self.finish_max.max(flow.finish);
-        self.sequence += 1;
-        flow.sequence = self.sequence;
-        self.order.insert((flow.start(), flow.sequence, tenant));
-        let Waiter { item, before, after, .. } = self.waiters.remove(first)?;
-        self.unlink(tenant, before, after);
-        Some((tenant, item))
     }
 
     /// The tenant whose turn it is among those that may. Those before it are passed over.

@@ -13,6 +13,7 @@ use tenantry_model::Class;
 use tenantry_wire::backend::{self, Authentication, TransactionStatus};
 use tenantry_wire::frontend;
 use tenantry_wire::frontend::ProtocolVersion;
+use tenantry_wire::scram;
 use tenantry_wire::tag::backend as tag;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -20,7 +21,6 @@ use tokio_rustls::TlsConnector;
 
 use super::{Pool, Slot};
 use crate::buffer::Buffer;
-use crate::end_point;
 use crate::link::{Held, Link, Passing};
 use crate::settings::Server;
 use crate::statements::Prepared;
@@ -158,7 +158,7 @@ pub(crate) async fn open(server: &Server) -> Result<(Stream, Option<Vec<u8>>), C
         .map_err(|e| failed(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
     let stream = TlsConnector::from(tls.config.clone()).connect(name, tcp).await.map_err(failed)?;
     let end_point =
-        stream.get_ref().1.peer_certificates().and_then(<[_]>::first).and_then(|c| end_point::of(c));
+        stream.get_ref().1.peer_certificates().and_then(<[_]>::first).and_then(|c| scram::end_point(c));
     Ok((Stream::Tls(Box::new(stream)), end_point))
 }
 

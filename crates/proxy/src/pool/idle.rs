@@ -33,6 +33,14 @@ impl Idle {
         Some(self.links.remove(at))
     }
 
+    /// Closes what must not be used again; gives the logins. Nearly always there is none, and nothing is made.
+    pub(crate) fn remove_doomed(&mut self) -> Vec<Slot> {
+        if self.links.iter().all(|link| link.doomed.is_none()) {
+            return Vec::new();
+        }
+        self.remove_if(|link| link.doomed.is_some())
+    }
+
     /// Takes out and closes what fits; gives the logins.
     pub(crate) fn remove_if(&mut self, mut close: impl FnMut(&Link) -> bool) -> Vec<Slot> {
         let mut slots = Vec::new();

@@ -16,9 +16,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use tenantry_edge::breaker::Breaker;
+use tenantry_edge::breaker::{Breaker, Phase};
 use tenantry_edge::fair::FairQueue;
-use tenantry_edge::limit::{Demand, fair_share};
 
 use crate::context::Signer;
 use crate::link::{Held, Link};
@@ -55,8 +54,6 @@ pub(crate) struct Asker {
     pub(crate) limit: Option<u32>,
     /// How many may wait.
     pub(crate) queue_limit: u32,
-    /// It waited in the queue, so what it uses is settled there.
-    pub(crate) queued: bool,
 }
 
 /// The pool of one database and one worker.
@@ -75,44 +72,21 @@ struct Inner {
     /// Logins without a connection.
     free: Vec<Slot>,
     connecting: usize,
-    /// Connections lent, by tenant.
-    lent: HashMap<u32, Lent>,
-    lent_in_all: u32,
     size: u32,
-    isolated: bool,
+    /// Of how many connections shares are taken: a database without tenants is not shared out.
+    shared_size: u32,
+    /// Who waits, and, as its services, who has a connection.
     queue: FairQueue<Rc<Waiter>>,
+    /// Tenants whose plan limits them, and that have connections.
+    limited: HashMap<u32, Limited>,
     breaker: Breaker,
     last_failure: Option<Rc<ConnectError>>,
 }
 
-/// What a tenant has.
-struct Lent {
-    count: u32,
-    weight: u32,
-    limit: Option<u32>,
-}
-
-/// How connections are shared at one moment.
-struct Shares {
-    size: u32,
-    isolated: bool,
-    others_waiting: u32,
-    weight_active: u64,
-}
-
-impl Shares {
-    /// How many connections one tenant may have at once.
-    fn of(&self, tenant: u32, weight: u32) -> u32 {
-        if tenant == NOBODY && !self.isolated {
-            return self.size;
-        }
-        fair_share(&Demand {
-            pool_size: self.size,
-            weight,
-            weight_active: self.weight_active,
-            others_waiting: self.others_waiting,
-        })
-    }
+/// What a tenant has of what its plan allows.
+struct Limited {
+    limit: u32,
+    lent: u32,
 }
 
 /// What comes of asking.
@@ -138,11 +112,10 @@ impl Pool {
                 idle: Idle::default(),
                 free: slots.into_iter().rev().collect(),
                 connecting: 0,
-                lent: HashMap::new(),
-                lent_in_all: 0,
                 size,
-                isolated,
+                shared_size: if isolated { size } else { u32::MAX },
                 queue: FairQueue::new(),
+                limited: HashMap::new(),
                 breaker: Breaker::new(tenantry_edge::breaker::Settings::default()),
                 last_failure: None,
             }),
@@ -153,31 +126,28 @@ impl Pool {
     pub(crate) fn ask(self: &Rc<Self>, asker: Asker) -> Result<Answer, Refusal> {
         let now = Instant::now();
         let mut inner = self.inner.borrow_mut();
-        if !self.paused.get() && inner.may_have(&asker) && inner.queue.len() == 0 {
-            while let Some(link) = inner.idle.take(&asker.held) {
-                if link.doomed.is_some() {
-                    inner.free.push(link.slot.clone());
-                    continue;
-                }
-                inner.lend(&asker);
+        inner.bury_doomed();
+        if !self.paused.get() && inner.idle.len() > 0 && inner.may_begin(&asker) {
+            if let Some(link) = inner.idle.take(&asker.held) {
                 drop(inner);
                 return Ok(Answer::Now(Lease::new(Rc::clone(self), link, asker, now)));
             }
+            inner.queue.unserved(asker.tenant);
+            inner.uncount(&asker);
+        }
+        if inner.is_dead() && inner.breaker.phase(now) == Phase::Open {
+            // nothing will come free before the server answers again: say so instead of letting them wait
+            return Err(Refusal::server_unavailable());
         }
         let waiter = Waiter::new(asker.clone());
         let ticket = inner
             .queue
             .push(asker.tenant, asker.weight, Rc::clone(&waiter), Some(asker.queue_limit))
             .map_err(|full| Refusal::queue_full(full.limit))?;
-        let may_connect = inner.may_connect(now);
-        if may_connect.is_err() && inner.is_dead() {
-            // nobody will come back: say what is wrong instead of letting them wait
-            inner.queue.cancel(ticket);
-            return Err(Refusal::server_unavailable(inner.last_failure.as_deref()));
-        }
         drop(inner);
+        let waiting = Waiting::new(Rc::clone(self), waiter, ticket, now);
         self.serve();
-        Ok(Answer::Later(Waiting::new(Rc::clone(self), waiter, ticket, now)))
+        Ok(Answer::Later(waiting))
     }
 
     /// Gives connections to whoever waits, as long as there are any, and makes new ones if that helps.
@@ -187,24 +157,13 @@ impl Pool {
         }
         let mut inner = self.inner.borrow_mut();
         let now = Instant::now();
+        inner.bury_doomed();
         while inner.queue.len() > 0 && inner.idle.len() > 0 {
             let Some(waiter) = inner.next_waiter() else { break };
             let Some(link) = inner.idle.take(&waiter.asker.held) else { break };
-            if link.doomed.is_some() {
-                inner.free.push(link.slot.clone());
-                let asker = &waiter.asker;
-                inner.queue.unserved(asker.tenant);
-                // the queue has just given it away, so there is room
-                if let Ok(ticket) = inner.queue.push(asker.tenant, asker.weight, Rc::clone(&waiter), None) {
-                    waiter.ticket.set(Some(ticket));
-                }
-                continue;
-            }
-            inner.lend(&waiter.asker);
-            let asker = Asker { queued: true, ..waiter.asker.clone() };
-            waiter.give(Lease::new(Rc::clone(self), link, asker, now));
+            waiter.give(Lease::new(Rc::clone(self), link, waiter.asker.clone(), now));
         }
-        while inner.wants_connection() && inner.may_connect(now).is_ok() {
+        while inner.wants_connection() && inner.breaker.may_try(now).is_ok() {
             let Some(slot) = inner.free.pop() else { break };
             inner.connecting += 1;
             connect::spawn(Rc::clone(self), slot);
@@ -223,14 +182,15 @@ impl Pool {
                 inner.idle.put(link);
             }
             Err(error) => {
-                tracing::error!(database = %self.database.name, "{error}: {}", error.remedy());
+                let causes = std::iter::successors(std::error::Error::source(&error), |e| e.source());
+                let causes: String = causes.map(|e| format!(": {e}")).collect();
+                tracing::error!(database = %self.database.name, "{error}{causes}; {}", error.remedy());
                 inner.free.push(slot);
                 inner.breaker.on_failure(now);
                 inner.last_failure = Some(Rc::new(error));
                 if inner.is_dead() {
-                    let refusal = Refusal::server_unavailable(inner.last_failure.as_deref());
-                    while let Some((_, waiter)) = inner.queue.pop(|_| true) {
-                        waiter.fail(refusal.clone());
+                    for (_, waiter) in inner.queue.drain_all() {
+                        waiter.fail(Refusal::server_unavailable());
                     }
                 }
             }
@@ -242,10 +202,8 @@ impl Pool {
     /// Takes a lent connection back, or its login if the connection is no good.
     fn back(self: &Rc<Self>, asker: &Asker, took: Duration, link: Result<Box<Link>, Slot>) {
         let mut inner = self.inner.borrow_mut();
-        inner.returned(asker.tenant);
-        if asker.queued {
-            inner.queue.charge(asker.tenant, asker.weight, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-        }
+        inner.uncount(asker);
+        inner.queue.charge(asker.tenant, asker.weight, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         match link {
             Ok(link) => inner.idle.put(link),
             Err(slot) => inner.free.push(slot),
@@ -260,7 +218,7 @@ impl Pool {
     /// Makes sure that the server can be reached and has said its settings.
     pub(crate) fn warm(self: &Rc<Self>) {
         let mut inner = self.inner.borrow_mut();
-        if inner.idle.len() == 0 && inner.connecting == 0 && inner.lent_in_all == 0 && inner.may_connect(Instant::now()).is_ok() {
+        if inner.is_dead() && !inner.free.is_empty() && inner.breaker.may_try(Instant::now()).is_ok() {
             if let Some(slot) = inner.free.pop() {
                 inner.connecting += 1;
                 connect::spawn(Rc::clone(self), slot);
@@ -281,9 +239,9 @@ impl Pool {
     }
 
     /// Counts for the console: idle, lent, connecting, waiting.
-    pub(crate) fn counts(&self) -> (usize, u32, usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize, usize, usize) {
         let inner = self.inner.borrow();
-        (inner.idle.len(), inner.lent_in_all, inner.connecting, inner.queue.len())
+        (inner.idle.len(), inner.queue.in_service(), inner.connecting, inner.queue.len())
     }
 
     /// Holds everybody back, or lets them go on.
@@ -294,69 +252,55 @@ impl Pool {
 }
 
 impl Inner {
-    fn lend(&mut self, asker: &Asker) {
-        let lent = self.lent.entry(asker.tenant).or_insert(Lent { count: 0, weight: 1, limit: None });
-        (lent.count, lent.weight, lent.limit) = (lent.count + 1, asker.weight, asker.limit);
-        self.lent_in_all += 1;
+    /// Takes away idle connections that must not be used again.
+    fn bury_doomed(&mut self) {
+        let slots = self.idle.remove_doomed();
+        self.free.extend(slots);
     }
 
-    fn returned(&mut self, tenant: u32) {
-        self.lent_in_all = self.lent_in_all.saturating_sub(1);
-        if let Some(lent) = self.lent.get_mut(&tenant) {
-            lent.count -= 1;
-            if lent.count == 0 {
-                self.lent.remove(&tenant);
+    /// Whether this one need not wait; it then counts as served.
+    fn may_begin(&mut self, asker: &Asker) -> bool {
+        let has_room = self.limited.get(&asker.tenant).is_none_or(|tenant| tenant.lent < tenant.limit);
+        let begins = has_room && self.queue.try_begin(asker.tenant, asker.weight, self.shared_size);
+        if begins {
+            self.count(asker);
+        }
+        begins
+    }
+
+    /// Counts a connection of a tenant whose plan limits them.
+    fn count(&mut self, asker: &Asker) {
+        if let Some(limit) = asker.limit {
+            let tenant = self.limited.entry(asker.tenant).or_insert(Limited { limit, lent: 0 });
+            (tenant.limit, tenant.lent) = (limit, tenant.lent + 1);
+        }
+    }
+
+    /// Takes one back.
+    fn uncount(&mut self, asker: &Asker) {
+        if let Some(tenant) = self.limited.get_mut(&asker.tenant) {
+            tenant.lent = tenant.lent.saturating_sub(1);
+            if tenant.lent == 0 {
+                self.limited.remove(&asker.tenant);
             }
         }
     }
 
-    /// Whether this tenant may have one more connection now.
-    fn may_have(&self, asker: &Asker) -> bool {
-        let lent = self.lent.get(&asker.tenant).map_or(0, |lent| lent.count);
-        asker.limit.is_none_or(|limit| lent < limit) && lent < self.share(asker.tenant)
-    }
-
-    /// How many connections one tenant may have at once.
-    fn share(&self, tenant: u32) -> u32 {
-        self.shares().of(tenant, self.weight_of(tenant))
-    }
-
-    fn weight_of(&self, tenant: u32) -> u32 {
-        self.lent.get(&tenant).map_or(1, |lent| lent.weight)
-    }
-
-    /// What is needed to know anybody's share at this moment.
-    fn shares(&self) -> Shares {
-        let waiting = u32::try_from(self.queue.waiting_tenants()).unwrap_or(u32::MAX);
-        let at_work: u64 = if waiting == 0 { 0 } else { self.lent.values().map(|l| u64::from(l.weight)).sum() };
-        Shares {
-            size: self.size,
-            isolated: self.isolated,
-            others_waiting: waiting.saturating_sub(1),
-            // whoever waits without holding anything counts as one
-            weight_active: at_work + u64::from(waiting),
-        }
-    }
-
     fn next_waiter(&mut self) -> Option<Rc<Waiter>> {
-        let (shares, lent) = (self.shares(), &self.lent);
-        let (_, waiter) = self.queue.pop(|tenant| match lent.get(&tenant) {
-            Some(lent) => lent.limit.is_none_or(|limit| lent.count < limit) && lent.count < shares.of(tenant, lent.weight),
-            None => true,
+        let limited = &self.limited;
+        let (_, waiter) = self.queue.pop_sharing(self.shared_size, |tenant| {
+            limited.get(&tenant).is_none_or(|tenant| tenant.lent < tenant.limit)
         })?;
+        self.count(&waiter.asker);
         Some(waiter)
     }
 
     fn wants_connection(&self) -> bool {
-        self.queue.len() > self.connecting && self.idle.len() == 0
-    }
-
-    fn may_connect(&mut self, now: Instant) -> Result<(), ()> {
-        self.breaker.may_try(now).map_err(|_| ())
+        self.queue.len() > self.connecting && self.idle.len() == 0 && !self.free.is_empty()
     }
 
     /// No connection is there, none is being made.
     fn is_dead(&self) -> bool {
-        self.lent_in_all == 0 && self.connecting == 0 && self.idle.len() == 0
+        self.queue.in_service() == 0 && self.connecting == 0 && self.idle.len() == 0
     }
 }

@@ -257,7 +257,6 @@ impl Session {
         let asker = Asker {
             held: Held::of(self.current.as_ref()),
             tenant: self.current.as_ref().map_or(NOBODY, Admitted::number),
-            queued: false,
             weight: limits.map_or(1, |l| l.weight),
             limit: limits.and_then(|l| l.concurrent_statements),
             queue_limit: limits.and_then(|l| l.queue_length).unwrap_or(QUEUE_LENGTH),

@@ -30,7 +30,7 @@ pub(super) async fn welcome(pool: &Rc<Pool>) -> Result<Told, Refusal> {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(WELCOME_WITHIN, looked).await.map_err(|_| Refusal::server_unavailable(None))
+    tokio::time::timeout(WELCOME_WITHIN, looked).await.map_err(|_| Refusal::server_unavailable())
 }
 
 /// The messages between AuthenticationOk and the first ReadyForQuery.

@@ -187,7 +187,7 @@ impl Door {
                         let plain = self.reader.take_stream();
                         let stream = acceptor.accept(plain).await?;
                         self.reader = Reader::new(Stream::Tls(Box::new(stream)));
-                        self.end_point = Some(end_point);
+                        self.end_point = end_point;
                     }
                     _ => self.reader.stream.write_all(b"N").await?,
                 },

@@ -157,3 +157,62 @@ pub fn write_negotiate_protocol_version(out: &mut Vec<u8>, newest: u32, unknown:
         unknown.iter().try_for_each(|option| w.string(option.as_bytes(), "options"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_asks_for() {
+        assert_eq!(authentication(b"\0\0\0\0"), Ok(Authentication::Ok));
+        assert_eq!(authentication(b"\0\0\0\x03"), Ok(Authentication::CleartextPassword));
+        assert_eq!(authentication(b"\0\0\0\x05salt"), Ok(Authentication::Md5 { salt: *b"salt" }));
+        assert_eq!(authentication(b"\0\0\0\x0aA\0B\0\0"), Ok(Authentication::Sasl { mechanisms: vec!["A", "B"] }));
+        assert_eq!(authentication(b"\0\0\0\x0bdata"), Ok(Authentication::SaslContinue(b"data")));
+        assert_eq!(authentication(b"\0\0\0\x0c"), Ok(Authentication::SaslFinal(b"")));
+        assert_eq!(authentication(b"\0\0\0\x07what it says"), Ok(Authentication::Other(7)));
+        assert_eq!(authentication(b"\xff\xff\xff\xff"), Ok(Authentication::Other(-1)));
+    }
+
+    #[test]
+    fn questions_that_are_none() {
+        for bad in [
+            &b""[..],
+            b"\0\0\0",
+            b"\0\0\0\0\0",
+            b"\0\0\0\x03x",
+            b"\0\0\0\x05sal",
+            b"\0\0\0\x05salty",
+            b"\0\0\0\x0a",
+            b"\0\0\0\x0aA\0B\0",
+            b"\0\0\0\x0aA\0\0B",
+            b"\0\0\0\x0a\xff\0\0",
+        ] {
+            assert!(authentication(bad).is_err(), "{}", bad.escape_ascii());
+        }
+        let many = |count: usize| [b"\0\0\0\x0a", &b"A\0".repeat(count)[..], b"\0"].concat();
+        assert!(authentication(&many(MECHANISMS_MAX)).is_ok());
+        assert!(matches!(authentication(&many(MECHANISMS_MAX + 1)), Err(WireError::TooMany { most: 16, .. })));
+    }
+
+    #[test]
+    fn what_passes_by_is_not_printed() {
+        assert_eq!(format!("{:?}", authentication(b"\0\0\0\x0bv=secret")), "Ok(SaslContinue(<8 bytes>))");
+        assert_eq!(format!("{:?}", authentication(b"\0\0\0\x05salt")), "Ok(Md5)");
+    }
+
+    #[test]
+    fn options_are_as_many_as_the_server_says() {
+        assert_eq!(negotiate_protocol_version(b"\0\x03\0\0\0\0\0\0"), Ok((0x0003_0000, vec![])));
+        assert_eq!(negotiate_protocol_version(b"\0\0\0\0\0\0\0\x02_pq_.a\0b\0"), Ok((0, vec!["_pq_.a", "b"])));
+        for bad in [
+            &b"\0\0\0\0"[..],
+            b"\0\0\0\0\0\0\0\x01",
+            b"\0\0\0\0\0\0\0\x01a\0b\0",
+            b"\0\0\0\0\0\0\0\x11",
+            b"\0\0\0\0\xff\xff\xff\xff",
+        ] {
+            assert!(negotiate_protocol_version(bad).is_err(), "{}", bad.escape_ascii());
+        }
+    }
+}

@@ -84,13 +84,21 @@ impl fmt::Debug for Startup {
     }
 }
 
-/// Who wants to talk to what, and with which settings. Nothing is sorted out: a name may stand twice.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who wants to talk to what, and with which settings. Nothing is sorted out: a name may stand twice. `Debug` shows
+/// names only, because `options` may carry a tenant's context.
+#[derive(Clone, PartialEq, Eq)]
 pub struct StartupMessage {
     /// The version asked for.
     pub version: ProtocolVersion,
     /// Names and values in the client's order, duplicates kept, options of the protocol (`_pq_.`) among them.
     pub parameters: Vec<(String, String)>,
+}
+
+impl fmt::Debug for StartupMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.parameters.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("StartupMessage").field("version", &self.version).field("parameters", &names).finish()
+    }
 }
 
 impl StartupMessage {
@@ -208,6 +216,8 @@ mod tests {
         assert_eq!(read.duplicate(), Some("user"));
         assert_eq!(read.protocol_options().collect::<Vec<_>>(), ["_pq_.x"]);
         assert_eq!(read.parameters.len(), 4);
+        let shown = format!("{read:?}");
+        assert!(shown.ends_with(r#"parameters: ["user", "database", "user", "_pq_.x"] }"#), "{shown}");
         assert_eq!(start_of(b"\0").unwrap().duplicate(), None);
     }
 

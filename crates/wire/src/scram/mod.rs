@@ -9,6 +9,7 @@
 //! something secret takes the same time, and randomness comes from the caller.
 
 mod decoy;
+mod end_point;
 mod exchange;
 mod message;
 mod verifier;
@@ -16,6 +17,7 @@ mod verifier;
 use tenantry_model::Class;
 
 pub use decoy::Decoy;
+pub use end_point::end_point;
 pub use exchange::{Accepted, CANDIDATES_MAX, Exchange};
 pub use message::{MESSAGE_BYTES_MAX, NONCE_BYTES_MAX};
 pub use verifier::{ITERATIONS_MAX, ITERATIONS_MIN, SALT_BYTES_MAX, SALT_BYTES_MIN, Verifier, VerifierError};

@@ -16,7 +16,7 @@ use tenantry_model::KeyKind;
 use tenantry_model::token::ContextKey;
 use tenantry_proxy::Settings;
 use tenantry_proxy::settings::{ClientTls, Database, LoginSettings, Mode, Server, SlotLogin};
-use tenantry_wire::scram::{ITERATIONS_MIN, Verifier};
+use tenantry_wire::scram::{self, ITERATIONS_MIN, Verifier};
 
 use crate::config::directory::{self, Followed};
 
@@ -216,7 +216,7 @@ fn tls(section: &TlsSection, base: &Path) -> Result<ClientTls, Failure> {
         .map_err(unreadable(&certificate))?;
     let key = base.join(&section.key);
     let key = PrivateKeyDer::from_pem_file(&key).map_err(unreadable(&key))?;
-    let end_point = chain.first().and_then(|c| tenantry_proxy::end_point::of(c)).unwrap_or_default();
+    let end_point = chain.first().and_then(|c| scram::end_point(c));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

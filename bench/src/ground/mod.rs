@@ -15,7 +15,7 @@ pub use login::DatabaseLogin;
 pub use notes::{NOTES_PER_TENANT, Notes};
 
 /// The role of the application in names like `engage.acme`.
-const APPLICATION: &str = "engage";
+pub const APPLICATION: &str = "engage";
 
 /// One database on one server.
 pub struct Ground {

@@ -26,13 +26,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("P-87", "fails on a server with CVE-2024-10978 only"),
     ("P-88", "a default of the server: residual by nature"),
     ("P-89", "settings are for everybody: residual by nature"),
-    ("S-02", "fails only if the server's DISCARD ALL is broken"),
-    ("S-03", "fails only if the server's DISCARD ALL is broken"),
-    ("S-04", "fails only if the server's DISCARD ALL is broken"),
-    ("S-06", "fails only if the server's DISCARD ALL is broken"),
-    ("S-07", "fails only if the server's DISCARD ALL is broken"),
     ("S-09", "languages that keep memory are reported, not forbidden: residual by nature"),
-    ("S-11", "fails only if the server's DISCARD ALL is broken"),
 ];
 
 #[tokio::test]

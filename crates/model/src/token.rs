@@ -6,13 +6,20 @@
 //!
 //! # Layout
 //!
-//! Three forms. All use HMAC-SHA256 with a secret of 32 bytes; `kid` is the number of that secret in
+//! Four forms. All use HMAC-SHA256 with a secret of 32 bytes; `kid` is the number of that secret in
 //! `tenantry.signing_key`, 0 to 9999.
 //!
 //! **Session token**, for `SELECT tenantry.enter($1)` once per transaction. One line of ASCII:
 //!
 //! ```text
 //! t1.<kid>.<expires>.<counter>.<session>.<tenant>.<scope>.<mac>
+//! ```
+//!
+//! **Held token**, for `SELECT tenantry.hold($1)` of a pooler that owns the connection: its context stays until the
+//! next one, so a connection that stays with its tenant enters nothing. The same fields, another name:
+//!
+//! ```text
+//! h1.<kid>.<expires>.<counter>.<session>.<tenant>.<scope>.<mac>
 //! ```
 //!
 //! **Stateless token**, for the setting `tenantry.context` in READ ONLY transactions, on hot standbys and behind
@@ -35,10 +42,35 @@
 //! **Typed token**, the cheaper form without scope for uuid, integer and bigint keys:
 //! `SELECT tenantry.enter(kid, hi, lo, expires, counter, mac)` with
 //! `mac = HMAC-SHA256(secret, int8be(hi) || int8be(lo) || int8be(expires) || int8be(counter) || int8be(session))`.
-//! `hi` and `lo` are the halves of the uuid, or 0 and the number.
+//! `hi` and `lo` are the halves of the uuid, or 0 and the number. For `tenantry.hold` with the same arguments,
+//! `int8be(1)` stands before the session number.
+//!
+//! A **pass** (`p1.…`) is a password for the SQL wire, which no database ever sees: [`PassClaims`].
 //!
 //! No message of one form is a message of another: the text forms differ in their first byte, and a typed message
-//! ends in the eight bytes of a session number below 2^53, whose first byte is zero, which text cannot hold.
+//! ends in the eight bytes of a session number below 2^53, whose first byte is zero, which text cannot hold. The two
+//! typed messages differ in length.
+//!
+//! # Holding
+//!
+//! What a pooler has to know of `tenantry.hold`, beside the bytes:
+//!
+//! - Send it as an unnamed statement in front of the client's own messages, without a Sync in between: if it is
+//!   refused, the server skips the rest. A named statement can be replaced by SQL. Whatever runs after a refused
+//!   `hold` has no tenant, unless the call itself never ran (another role, a time limit).
+//! - A refusal means: close the connection. Whoever had it before may have left a role, temporary objects or
+//!   `default_transaction_read_only`.
+//! - It belongs to its transaction. If that rolls back, because of `ROLLBACK` or because the client's statement behind
+//!   it failed, the connection has no tenant and the settings of the former one are back: `hold` again before anything
+//!   else. The same after the command tags `RESET` and `DISCARD`; after `DISCARD SEQUENCES` and `DISCARD ALL` the session must
+//!   be bound anew too.
+//! - It takes a snapshot, so `BEGIN ISOLATION LEVEL …` and `SET TRANSACTION` come before it in its transaction, or it
+//!   is sent alone and waited for. A `BEGIN` that is READ ONLY comes after it.
+//! - It cleans the connection (settings, cursors, LISTEN, advisory locks, `PREPARE`, `currval`). What extensions and
+//!   procedural languages keep for the session it cannot clean.
+
+mod fields;
+mod pass;
 
 use std::fmt;
 
@@ -48,12 +80,18 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{KeyKind, TEXT_KEY_BYTES_MAX, TenantKey};
+use fields::{hex, key_text, not_negative, number, read_key, read_scope, scope_text, unhex};
+
+pub use pass::PassClaims;
 
 /// Longest life of a stateless token, in seconds. The database refuses more.
 pub const STATELESS_SECONDS_MAX: i64 = 30;
 
 /// Highest number of a signing key.
 pub const KID_MAX: i16 = 9999;
+
+/// Stands in the typed message of `tenantry.hold`, and makes it longer than that of `tenantry.enter`.
+const HELD: i64 = 1;
 
 /// Why a token could not be made or is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,10 +123,11 @@ pub enum TokenError {
 }
 
 /// A secret that signs tenant contexts. Wiped from memory when dropped, never printed.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct ContextKey {
     kid: i16,
-    secret: [u8; 32],
+    secret: Zeroizing<[u8; 32]>,
+    /// The HMAC after its first blocks: signing goes on from here. It wipes itself.
+    keyed: Hmac<Sha256>,
 }
 
 impl fmt::Debug for ContextKey {
@@ -134,7 +173,7 @@ pub struct StatelessClaims {
     pub backend_pid: i32,
 }
 
-/// The arguments of the typed `tenantry.enter`.
+/// The arguments of the typed `tenantry.enter` and `tenantry.hold`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypedToken {
     /// Number of the signing key.
@@ -157,7 +196,11 @@ impl ContextKey {
         if !(0..=KID_MAX).contains(&kid) {
             return Err(TokenError::Kid(kid));
         }
-        Ok(Self { kid, secret })
+        let secret = Zeroizing::new(secret);
+        let mut block = Zeroizing::new([0; 64]);
+        block[..32].copy_from_slice(&*secret);
+        let keyed = <Hmac<Sha256> as KeyInit>::new((&*block).into());
+        Ok(Self { kid, secret, keyed })
     }
 
     /// A key as the credentials file holds it: 64 hexadecimal digits.
@@ -185,12 +228,19 @@ impl ContextKey {
 
     /// Signs a session token for `tenantry.enter(token)`.
     pub fn sign_session(&self, claims: &SessionClaims) -> Result<String, TokenError> {
+        self.sign_bound("t1", claims)
+    }
+
+    /// Signs a held token for `tenantry.hold(token)`.
+    pub fn sign_hold(&self, claims: &SessionClaims) -> Result<String, TokenError> {
+        self.sign_bound("h1", claims)
+    }
+
+    fn sign_bound(&self, form: &str, claims: &SessionClaims) -> Result<String, TokenError> {
         not_negative(&[claims.expires_at, claims.counter, claims.session_no])?;
         let (tenant, scope) = (key_text(&claims.tenant)?, scope_text(claims.scope.as_ref())?);
-        Ok(self.seal(format!(
-            "t1.{}.{}.{}.{}.{tenant}.{scope}",
-            self.kid, claims.expires_at, claims.counter, claims.session_no
-        )))
+        let SessionClaims { expires_at, counter, session_no, .. } = claims;
+        Ok(self.seal(format!("{form}.{}.{expires_at}.{counter}.{session_no}.{tenant}.{scope}", self.kid)))
     }
 
     /// Signs a stateless token for the setting `tenantry.context`.
@@ -200,8 +250,21 @@ impl ContextKey {
         Ok(self.seal(format!("s1.{}.{}.{}.{tenant}.{scope}", self.kid, claims.expires_at, claims.backend_pid)))
     }
 
-    /// Signs the typed form. It has no room for text keys and scopes.
+    /// Signs the typed form for `tenantry.enter`. It has no room for text keys and scopes.
     pub fn sign_typed(&self, claims: &SessionClaims) -> Result<TypedToken, TokenError> {
+        self.sign_numbers(claims, |[hi, lo]| [hi, lo, claims.expires_at, claims.counter, claims.session_no])
+    }
+
+    /// Signs the typed form for `tenantry.hold`. It has no room for text keys and scopes.
+    pub fn sign_hold_typed(&self, claims: &SessionClaims) -> Result<TypedToken, TokenError> {
+        self.sign_numbers(claims, |[hi, lo]| [hi, lo, claims.expires_at, claims.counter, HELD, claims.session_no])
+    }
+
+    fn sign_numbers<const N: usize>(
+        &self,
+        claims: &SessionClaims,
+        message: impl FnOnce([i64; 2]) -> [i64; N],
+    ) -> Result<TypedToken, TokenError> {
         not_negative(&[claims.expires_at, claims.counter, claims.session_no])?;
         let (hi, lo) = match (&claims.tenant, &claims.scope) {
             (TenantKey::Uuid(key), None) => {
@@ -212,20 +275,8 @@ impl ContextKey {
             (TenantKey::Bigint(key), None) => (0, *key),
             _ => return Err(TokenError::NotTyped),
         };
-        let mut message = [0; 40];
-        for (cell, number) in
-            message.chunks_exact_mut(8).zip([hi, lo, claims.expires_at, claims.counter, claims.session_no])
-        {
-            cell.copy_from_slice(&number.to_be_bytes());
-        }
-        Ok(TypedToken {
-            kid: self.kid,
-            hi,
-            lo,
-            expires_at: claims.expires_at,
-            counter: claims.counter,
-            mac: self.mac(&message),
-        })
+        let mac = self.mac(message([hi, lo]).map(i64::to_be_bytes).as_flattened());
+        Ok(TypedToken { kid: self.kid, hi, lo, expires_at: claims.expires_at, counter: claims.counter, mac })
     }
 
     /// Reads a session token back, if this key signed it. The database does the same; this is for tests and tools.
@@ -235,7 +286,22 @@ impl ContextKey {
         kind: KeyKind,
         scope: Option<KeyKind>,
     ) -> Result<SessionClaims, TokenError> {
-        let [_, expires, counter, session, tenant, part] = self.open(token, "t1")?;
+        self.verify_bound("t1", token, kind, scope)
+    }
+
+    /// Reads a held token back, if this key signed it.
+    pub fn verify_hold(&self, token: &str, kind: KeyKind, scope: Option<KeyKind>) -> Result<SessionClaims, TokenError> {
+        self.verify_bound("h1", token, kind, scope)
+    }
+
+    fn verify_bound(
+        &self,
+        form: &str,
+        token: &str,
+        kind: KeyKind,
+        scope: Option<KeyKind>,
+    ) -> Result<SessionClaims, TokenError> {
+        let [_, expires, counter, session, tenant, part] = self.open(token, form)?;
         Ok(SessionClaims {
             tenant: read_key(kind, tenant)?,
             scope: read_scope(scope, part)?,
@@ -281,70 +347,10 @@ impl ContextKey {
     }
 
     fn mac(&self, message: &[u8]) -> [u8; 32] {
-        let mut block = Zeroizing::new([0; 64]);
-        block[..32].copy_from_slice(&self.secret);
-        let mut mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
+        let mut mac = self.keyed.clone();
         mac.update(message);
         mac.finalize().into_bytes().into()
     }
-}
-
-fn not_negative(numbers: &[i64]) -> Result<(), TokenError> {
-    if numbers.iter().all(|n| *n >= 0) { Ok(()) } else { Err(TokenError::Negative) }
-}
-
-/// A key as it stands in a token.
-fn key_text(key: &TenantKey) -> Result<String, TokenError> {
-    match key {
-        TenantKey::Text(text) if text.is_empty() || text.len() > TEXT_KEY_BYTES_MAX || text.contains('\0') => {
-            Err(TokenError::TextKey)
-        }
-        TenantKey::Text(text) => Ok(hex(text.as_bytes())),
-        other => Ok(other.to_string()),
-    }
-}
-
-fn scope_text(scope: Option<&TenantKey>) -> Result<String, TokenError> {
-    scope.map_or_else(|| Ok(String::new()), key_text)
-}
-
-fn read_key(kind: KeyKind, text: &str) -> Result<TenantKey, TokenError> {
-    let text = match kind {
-        KeyKind::Text => {
-            let bytes = unhex(text).ok_or(TokenError::Malformed)?;
-            String::from_utf8(bytes).map_err(|_| TokenError::Malformed)?
-        }
-        _ => text.to_owned(),
-    };
-    TenantKey::parse(kind, &text).map_err(|_| TokenError::Malformed)
-}
-
-fn read_scope(kind: Option<KeyKind>, text: &str) -> Result<Option<TenantKey>, TokenError> {
-    match (kind, text) {
-        (_, "") => Ok(None),
-        (Some(kind), text) => read_key(kind, text).map(Some),
-        (None, _) => Err(TokenError::Malformed),
-    }
-}
-
-fn number(text: &str) -> Result<i64, TokenError> {
-    text.parse().ok().filter(|n| *n >= 0).ok_or(TokenError::Malformed)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -371,6 +377,13 @@ mod tests {
         let typed = key().sign_typed(&claims(uuid.clone(), None)).unwrap();
         assert_eq!((typed.hi, typed.lo), (0x0a1b_2c3d_4e5f_4a6b, 0x8c7d_9e0f_1a2b_3c4d_u64.cast_signed()));
         assert_eq!(hex(&typed.mac), "2e91dbed59c4ac1ad20e89b54064c1305e4ad622e02863e92aa6f9f4eba16dcd");
+        assert_eq!(
+            key().sign_hold(&claims(uuid.clone(), None)).unwrap(),
+            "h1.7.1800000000.5.42.0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d..88948add597e0c124abcc67ce58d4eead16d675cbdbc30285d254ae365d5525b"
+        );
+        let held = key().sign_hold_typed(&claims(uuid.clone(), None)).unwrap();
+        assert_eq!((held.hi, held.lo, held.expires_at, held.counter), (typed.hi, typed.lo, 1_800_000_000, 5));
+        assert_eq!(hex(&held.mac), "cd07dc695e87e6247b1c11a25f6f2f2ad60265ccbd69f972d47601ca5583e7f5");
         let text = claims(TenantKey::Text("café.1".into()), Some(TenantKey::Text("b/2".into())));
         assert_eq!(
             key().sign_session(&text).unwrap(),
@@ -408,9 +421,11 @@ mod tests {
         }
         let scoped = claims(TenantKey::Integer(1), Some(TenantKey::Integer(2)));
         assert_eq!(key().sign_typed(&scoped).unwrap_err(), TokenError::NotTyped);
+        assert_eq!(key().sign_hold_typed(&scoped).unwrap_err(), TokenError::NotTyped);
         let mut negative = claims(TenantKey::Integer(1), None);
         negative.session_no = -1;
         assert_eq!(key().sign_session(&negative).unwrap_err(), TokenError::Negative);
+        assert_eq!(key().sign_hold_typed(&negative).unwrap_err(), TokenError::Negative);
     }
 
     #[test]
@@ -438,8 +453,14 @@ mod tests {
             let said = SessionClaims { tenant: tenant.clone(), scope: scope.clone(), expires_at, counter: counter.into(), session_no: no };
             let token = key().sign_session(&said).unwrap();
             prop_assert!(token.is_ascii());
-            prop_assert_eq!(key().verify_session(&token, kind, part).unwrap(), said);
+            prop_assert_eq!(key().verify_session(&token, kind, part).unwrap(), said.clone());
             prop_assert!(key().verify_stateless(&token, kind, part).is_err());
+            prop_assert!(key().verify_hold(&token, kind, part).is_err());
+            let held = key().sign_hold(&said).unwrap();
+            prop_assert!(key().verify_session(&held, kind, part).is_err());
+            prop_assert_eq!(key().verify_hold(&held, kind, part).unwrap(), said.clone());
+            let typed = (key().sign_typed(&said), key().sign_hold_typed(&said));
+            prop_assert!(typed.0.is_err() || typed.0.unwrap().mac != typed.1.unwrap().mac, "the forms have different signatures");
             let said = StatelessClaims { tenant, scope, expires_at, backend_pid: 77 };
             prop_assert_eq!(key().verify_stateless(&key().sign_stateless(&said).unwrap(), kind, part).unwrap(), said);
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, bench, check, complete, completions, doctor, inspect, man, plan, registry, rollback, status, up, verify,
+    apply, bench, check, complete, completions, doctor, inspect, man, plan, registry, rollback, serve, status, up, verify,
 };
 use crate::output::Format;
 
@@ -76,6 +76,7 @@ pub(crate) enum Command {
     Verify(verify::Args),
     Bench(bench::Args),
     Doctor(doctor::Args),
+    Serve(serve::Args),
     Registry(registry::Args),
     Completions(completions::Args),
     #[command(hide = true)]

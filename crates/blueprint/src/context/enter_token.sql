@@ -8,7 +8,7 @@ DECLARE
   session bigint;
   last bigint;
 BEGIN
-  session := currval('tenantry.session_no');
+  session := currval('tenantry.m_session');
   last := currval('tenantry.m_ctr');
   IF token ~ '^t1\.[0-9]{1,4}\.[0-9]+\.[0-9]+\.[0-9]+\.[^.]+\.[^.]*\.[0-9a-f]+$' THEN
     f := string_to_array(token, '.');

@@ -7,7 +7,7 @@ DECLARE
   session bigint;
   last bigint;
 BEGIN
-  session := currval('tenantry.session_no');
+  session := currval('tenantry.m_session');
   last := currval('tenantry.m_ctr');
   SELECT k.ipad, k.opad INTO i, o FROM tenantry.signing_key AS k
    WHERE k.kid = enter.kid AND k.not_after > clock_timestamp();

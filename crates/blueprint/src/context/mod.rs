@@ -9,6 +9,11 @@
 //! The setting `tenantry.context` says only where to look: `entered` for that memory, otherwise a stateless token.
 //! Anybody may set it; whatever they set, the memory or the token's signature decides.
 //!
+//! `hold` is the form for a pooler that owns connections: its context stays until `release`, another `hold`, an
+//! `enter`, `bind_session` or DISCARD, so that a connection which stays with its tenant pays nothing. It first cleans
+//! what the former tenant may have left (`clean.sql`). Its memory carries a seal made of the token's signature, which the
+//! setting repeats: the setting goes back when the transaction rolls back, the memory does not, and then they differ.
+//!
 //! What it refuses to do: it never stores a secret in a function, never trusts a setting, and never turns one key
 //! into another (a text key `007` does not become the number 7).
 
@@ -139,7 +144,7 @@ impl Parts {
         let tenant = Cells::tenant(key);
         let scope = scope.map(Cells::scope);
 
-        let mut sequences = vec!["m_ctr".to_owned(), "m_xact".to_owned()];
+        let mut sequences = ["m_session", "m_ctr", "m_xact"].map(str::to_owned).to_vec();
         sequences.extend(tenant.names());
         sequences.extend(scope.iter().flat_map(Cells::names));
         let mut storage = statements(include_str!("storage.sql"));
@@ -184,14 +189,20 @@ fn functions(tenant: &Cells, scope: Option<&Cells>) -> Vec<Function> {
 
     make("bind_session()", clean(include_str!("bind_session.sql")), Audience::Callers);
     if let Some(set) = tenant.set_typed() {
-        let set = cells::set_all(&[set, scope.map_or_else(String::new, Cells::clear)], "ctr");
-        let body = fill(include_str!("enter_typed.sql"), &[("set_typed", &set)]);
+        let set = [set, scope.map_or_else(String::new, Cells::clear)];
+        let body = fill(include_str!("enter_typed.sql"), &[("set_typed", &cells::set_all(&set, "ctr"))]);
         make("enter(smallint, bigint, bigint, bigint, bigint, bytea)", body, Audience::Callers);
+        let body = hold(include_str!("hold_typed.sql"), &[("set_typed", &cells::hold_all(&set, "ctr"))]);
+        make("hold(smallint, bigint, bigint, bigint, bigint, bytea)", body, Audience::Callers);
     }
     let set = [tenant.set_from_token("f[6]"), scope.map_or_else(String::new, |s| s.set_from_token("f[7]"))];
     let body = fill(&fits(include_str!("enter_token.sql"), 6), &[("set_token", &cells::set_all(&set, "f[4]::bigint"))]);
     make("enter(text)", body, Audience::Callers);
     make("leave()", clean(include_str!("leave.sql")), Audience::Callers);
+    let set = cells::hold_all(&set, "f[4]::bigint");
+    let body = hold(&fits(include_str!("hold_token.sql"), 6), &[("set_token", &set)]);
+    make("hold(text)", body, Audience::Callers);
+    make("release()", hold(include_str!("release.sql"), &[]), Audience::Callers);
 
     for cells in [Some(tenant), scope].into_iter().flatten() {
         for column in KINDS {
@@ -203,6 +214,12 @@ fn functions(tenant: &Cells, scope: Option<&Cells>) -> Vec<Function> {
         }
     }
     made
+}
+
+/// A function of the held form: cleans the connection, and closes with the seal.
+fn hold(template: &str, values: &[(&str, &str)]) -> String {
+    let values = [values, &[("clean", include_str!("clean.sql").trim_end()), ("seal", cells::SEAL)]].concat();
+    fill(template, &values)
 }
 
 /// The statements of a file; a line `--;` stands between two.

@@ -11,7 +11,10 @@ BEGIN
     key := {memory_text};
   ELSE
     token := pg_catalog.current_setting('tenantry.context', true);
-    IF token OPERATOR(pg_catalog.<>) '' AND token OPERATOR(pg_catalog.<>) 'entered' THEN
+    IF (CASE WHEN pg_catalog.starts_with(token, 'held-')
+             THEN token OPERATOR(pg_catalog.=) ('held' OPERATOR(pg_catalog.||) pg_catalog.currval('tenantry.m_xact')::pg_catalog.text) END) THEN
+      key := {memory_text};
+    ELSIF token OPERATOR(pg_catalog.<>) '' AND token OPERATOR(pg_catalog.<>) 'entered' AND NOT pg_catalog.starts_with(token, 'held') THEN
       key := tenantry.stateless(token, {field});
     ELSE
       {absent}

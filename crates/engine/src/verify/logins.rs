@@ -70,6 +70,16 @@ impl Signer {
     pub(crate) fn enter_sql(&self, tenant: &TenantKey, session_no: i64, counter: i64) -> String {
         format!("SELECT tenantry.enter({}::text)", literal(&self.token(tenant, session_no, counter)))
     }
+
+    /// A held token.
+    pub(crate) fn held_token(&self, tenant: &TenantKey, session_no: i64, counter: i64) -> String {
+        self.key.sign_hold(&Self::claims(tenant, session_no, counter)).unwrap_or_default()
+    }
+
+    /// The statement that holds a tenant, as a pooler does that gives it the connection.
+    pub(crate) fn hold_sql(&self, tenant: &TenantKey, session_no: i64, counter: i64) -> String {
+        format!("SELECT tenantry.hold({}::text)", literal(&self.held_token(tenant, session_no, counter)))
+    }
 }
 
 /// Seconds since 1970.

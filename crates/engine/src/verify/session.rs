@@ -166,6 +166,18 @@ impl Session {
         self.shared.signer.enter_sql(tenant, self.number.load(Ordering::Relaxed), counter)
     }
 
+    /// The statement that holds a tenant on this session, once.
+    pub(crate) fn hold_sql(&self, tenant: &TenantKey) -> String {
+        let counter = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
+        self.shared.signer.hold_sql(tenant, self.number.load(Ordering::Relaxed), counter)
+    }
+
+    /// The token of [`hold_sql`](Self::hold_sql) itself.
+    pub(crate) fn held_token(&self, tenant: &TenantKey) -> String {
+        let counter = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
+        self.shared.signer.held_token(tenant, self.number.load(Ordering::Relaxed), counter)
+    }
+
     /// The token of [`enter_sql`](Self::enter_sql) itself.
     pub(crate) fn token(&self, tenant: &TenantKey) -> String {
         let counter = self.counter.fetch_add(1, Ordering::Relaxed) + 1;

@@ -96,6 +96,150 @@ async fn without_the_process_number_a_stateless_token_works_elsewhere() {
     assert_eq!(b.sees().await.unwrap(), "1x2");
 }
 
+/// Protection: the setting repeats the seal in the memory. Without it a rolled-back `hold` counts.
+#[tokio::test]
+async fn without_the_seal_a_rolled_back_hold_counts() {
+    let fixture = Fixture::new(15).await;
+    let mut session = fixture.session().await;
+    for broken in [false, true] {
+        session.hold(0).await;
+        let hold = format!("SELECT tenantry.hold('{}')", session.held_token(1));
+        session.sql(&format!("BEGIN; {hold}; ROLLBACK")).await.unwrap();
+        if broken {
+            assert_eq!(session.sees().await.unwrap(), "1x2");
+        } else {
+            refusal(session.sees().await);
+            let seal = "('held' OPERATOR(pg_catalog.||) pg_catalog.currval('tenantry.m_xact')::pg_catalog.text)";
+            replace(&fixture, "tenant_id", seal, "token").await;
+        }
+    }
+}
+
+/// Protection: the former tenant goes first. Otherwise it stays behind a refused token.
+#[tokio::test]
+async fn without_forgetting_first_a_refused_hold_leaves_the_former_tenant() {
+    let fixture = Fixture::new(15).await;
+    let mut session = fixture.session().await;
+    for broken in [false, true] {
+        session.hold(1).await;
+        refusal(session.try_hold("h1.forged").await);
+        if broken {
+            assert_eq!(session.sees().await.unwrap(), "1x2");
+        } else {
+            refusal(session.sees().await);
+            replace(&fixture, "hold", "session := setval('tenantry.m_xact', 0) +", "session := ").await;
+        }
+    }
+}
+
+/// Protection: what is signed says which form it is. Otherwise a token for one transaction stays for the session.
+#[tokio::test]
+async fn without_the_form_a_token_for_one_transaction_stays() {
+    let fixture = Fixture::new(15).await;
+    let mut session = fixture.session().await;
+    let stolen = session.token(1);
+    refusal(session.try_hold(&stolen).await);
+    replace(&fixture, "hold", "'^h1", "'^t1").await;
+    session.try_hold(&stolen).await.unwrap();
+    assert_eq!(session.sees().await.unwrap(), "1x2");
+
+    let claims = session.claims(0);
+    let stolen = fixture.key.sign_typed(&claims).unwrap();
+    refusal(session.try_typed("hold", &stolen).await);
+    replace(&fixture, "hold", "int8send(1) ||", "").await;
+    session.try_typed("hold", &stolen).await.unwrap();
+    assert_eq!(session.sees().await.unwrap(), "0x1");
+}
+
+/// Protection: the counter must rise for held tokens too, and its memory survives the cleaning.
+#[tokio::test]
+async fn without_the_counter_a_held_token_is_good_twice() {
+    for (from, to) in [
+        ("ctr <= currval('tenantry.m_ctr')", "false"),
+        ("setval('tenantry.m_ctr', ctr)", "setval('tenantry.m_ctr', 0)"),
+    ] {
+        let fixture = Fixture::new(15).await;
+        let mut session = fixture.session().await;
+        let claims = session.claims(1);
+        let used = fixture.key.sign_hold_typed(&claims).unwrap();
+        session.try_typed("hold", &used).await.unwrap();
+        session.hold(0).await;
+        refusal(session.try_typed("hold", &used).await);
+        replace(&fixture, "hold", from, to).await;
+        session.hold(0).await;
+        session.try_typed("hold", &used).await.unwrap();
+        assert_eq!(session.sees().await.unwrap(), "1x2", "{from}");
+    }
+}
+
+/// Protection: cleaning. Each part taken away leaves the next tenant what it is meant for.
+#[tokio::test]
+async fn without_cleaning_the_next_tenant_finds_what_the_last_one_left() {
+    let fixture = Fixture::new(15).await;
+    let (group, name) = (fixture.db.role("rt"), fixture.db.name());
+    let rights = format!(
+        "CREATE SEQUENCE numbers; GRANT ALL ON numbers TO {group}; GRANT TEMPORARY ON DATABASE {name} TO {group}"
+    );
+    fixture.db.execute(&rights).await;
+    for (part, leave, look) in [
+        (
+            "EXECUTE 'CLOSE ALL';",
+            "BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT body FROM notes; COMMIT",
+            "FETCH 1 FROM c",
+        ),
+        ("UNLISTEN *;", "LISTEN news", "SELECT pg_listening_channels()"),
+        ("EXECUTE format('DEALLOCATE %I', prepared);", "PREPARE mine AS SELECT 'of tenant 0'", "EXECUTE mine"),
+        ("DISCARD SEQUENCES;", "SELECT setval('numbers', 7)", "SELECT currval('numbers')"),
+        (
+            "RESET ALL;",
+            "SET app.note = 'of tenant 0'",
+            "SELECT current_setting('app.note') WHERE current_setting('app.note') <> ''",
+        ),
+        (
+            "pg_advisory_unlock_all(),",
+            "SELECT pg_advisory_lock(7)",
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'",
+        ),
+        (
+            "current_setting('role') <> 'none' OR pg_my_temp_schema() <> 0",
+            "CREATE TEMP TABLE t AS SELECT body FROM notes",
+            "SELECT body FROM t",
+        ),
+        (
+            "IF current_setting('role') <> 'none' THEN",
+            &format!("SET ROLE {group}"),
+            "SELECT 1 WHERE current_user <> session_user",
+        ),
+    ] {
+        let whole = definition(&fixture).await;
+        for broken in [false, true] {
+            let mut session = fixture.session().await;
+            session.hold(0).await;
+            session.sql(leave).await.unwrap();
+            let claims = session.claims(1);
+            let held = session.try_typed("hold", &fixture.key.sign_hold_typed(&claims).unwrap()).await;
+            let found = held.is_ok() && session.sql(look).await.is_ok_and(|rows| !rows.is_empty());
+            assert_eq!(found, broken, "{part}: {held:?}");
+            if !broken {
+                let without = if part.ends_with("0") {
+                    "false"
+                } else if part.ends_with("THEN") {
+                    "IF false THEN"
+                } else {
+                    ""
+                };
+                replace(&fixture, "hold", part, without).await;
+            }
+        }
+        fixture.db.execute(&whole).await;
+    }
+}
+
+async fn definition(fixture: &Fixture) -> String {
+    let hold = "SELECT string_agg(pg_get_functiondef(oid), ';') FROM pg_proc WHERE pronamespace = 'tenantry'::regnamespace AND proname = 'hold'";
+    fixture.db.connect().await.query_one(hold, &[]).await.unwrap().get(0)
+}
+
 /// Protection: names are qualified. The same function that trusts the search path is fooled by a shadow.
 #[tokio::test]
 async fn an_unqualified_name_is_shadowed() {

@@ -1,7 +1,7 @@
 //! A database with the context installed, one protected table and three tenants; sessions that enter and attack.
 
 use tenantry_blueprint::context::{self, ADD_KEY, Options};
-use tenantry_model::token::{ContextKey, SessionClaims, StatelessClaims};
+use tenantry_model::token::{ContextKey, SessionClaims, StatelessClaims, TypedToken};
 use tenantry_model::{Ident, KeyKind, TenantKey};
 use tenantry_pg::tokio_postgres::{Error, SimpleQueryMessage};
 use tenantry_pg::{Client, Session as Settings, Target, connect_with};
@@ -185,6 +185,35 @@ impl Session<'_> {
     /// Enters with a token of somebody's making.
     pub(crate) async fn try_enter(&self, token: &str) -> Result<u64, Error> {
         self.client.execute("SELECT tenantry.enter($1::text)", &[&token]).await
+    }
+
+    /// Holds a tenant with the typed form where the key has one, otherwise with the text form.
+    pub(crate) async fn hold(&mut self, tenant: usize) {
+        let claims = self.claims(tenant);
+        match self.fixture.key.sign_hold_typed(&claims) {
+            Ok(typed) => self.try_typed("hold", &typed).await.expect("held"),
+            Err(_) => self
+                .try_hold(&self.fixture.key.sign_hold(&claims).expect("claims that can be signed"))
+                .await
+                .expect("held"),
+        };
+    }
+
+    /// The next held token for a tenant.
+    pub(crate) fn held_token(&mut self, tenant: usize) -> String {
+        let claims = self.claims(tenant);
+        self.fixture.key.sign_hold(&claims).expect("claims that can be signed")
+    }
+
+    /// Holds with a token of somebody's making.
+    pub(crate) async fn try_hold(&self, token: &str) -> Result<u64, Error> {
+        self.client.execute("SELECT tenantry.hold($1::text)", &[&token]).await
+    }
+
+    /// Calls the typed form of `enter` or `hold`.
+    pub(crate) async fn try_typed(&self, function: &str, t: &TypedToken) -> Result<u64, Error> {
+        let call = format!("SELECT tenantry.{function}($1, $2, $3, $4, $5, $6)");
+        self.client.execute(&call, &[&t.kid, &t.hi, &t.lo, &t.expires_at, &t.counter, &&t.mac[..]]).await
     }
 
     /// BEGIN and enter.

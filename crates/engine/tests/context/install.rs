@@ -97,7 +97,8 @@ async fn strangers_may_not_even_look() {
     let fixture = Fixture::new(15).await;
     let stranger = fixture.db.login("stranger", "").await;
     let client = connect_with(&stranger, &Session::plain()).await.unwrap();
-    for call in ["tenant_id()", "bind_session()", "enter('x')", "leave()", "tenant_id_or_null()", "scope_id()"] {
+    let calls = ["tenant_id()", "bind_session()", "enter('x')", "leave()", "tenant_id_or_null()", "scope_id()"];
+    for call in calls.into_iter().chain(["hold('x')", "release()"]) {
         let error = client.batch_execute(&format!("SELECT tenantry.{call}")).await.unwrap_err();
         assert_eq!(error.code().unwrap().code(), "42501", "{call}");
     }
@@ -108,6 +109,8 @@ async fn strangers_may_not_even_look() {
         refusal(client.simple_query("SELECT tenantry.tenant_id()").await),
         "tenantry: no tenant context in this transaction"
     );
-    let error = client.batch_execute("SELECT tenantry.bind_session()").await.unwrap_err();
-    assert_eq!(error.code().unwrap().code(), "42501");
+    for call in ["bind_session()", "enter('x')", "hold('x')", "release()"] {
+        let error = client.batch_execute(&format!("SELECT tenantry.{call}")).await.unwrap_err();
+        assert_eq!(error.code().unwrap().code(), "42501", "{call}");
+    }
 }

@@ -5,9 +5,11 @@
 
 mod ablation;
 mod fixture;
+mod held;
 mod install;
 mod kinds;
 mod lifetime;
 mod plans;
+mod residue;
 mod sql;
 mod tokens;

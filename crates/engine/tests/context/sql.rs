@@ -23,6 +23,12 @@ const ATTACKS: &[&str] = &[
     "DO $$ BEGIN EXECUTE 'se' || 't tenantry.context = ''{b}'''; END $$",
     "SELECT query_to_xml('select set_' || 'config(''tenantry.context'', ''{b}'', false)', true, false, '')",
     "SELECT * FROM ts_stat('select to_tsvector(set_config(''tenantry.context'', ''{b}'', false))')",
+    // marks of a held context
+    "SET tenantry.context = 'held'",
+    "SET tenantry.context = 'held-1'",
+    "SET tenantry.context = 'held-9223372036854775808'",
+    "SELECT set_config('tenantry.context', 'held' || 0, false)",
+    "SELECT set_config('tenantry.context', 'held' || current_setting('tenantry.context'), false)",
     // the memory
     "SELECT setval('tenantry.m_hi', 0)",
     "SELECT setval('tenantry.m_xact', 0)",
@@ -30,6 +36,8 @@ const ATTACKS: &[&str] = &[
     "SELECT nextval('tenantry.session_no')",
     "SELECT currval('tenantry.m_lo')",
     "SELECT setval('tenantry.m_ctr', 0)",
+    "SELECT setval('tenantry.m_session', 1)",
+    "SELECT last_value FROM tenantry.m_session",
     "SELECT last_value FROM tenantry.m_lo",
     "ALTER SEQUENCE tenantry.m_lo RESTART 1",
     "ALTER SEQUENCE tenantry.m_lo OWNED BY NONE",
@@ -50,6 +58,11 @@ const ATTACKS: &[&str] = &[
     "SELECT tenantry.bind_session()",
     "SELECT tenantry.enter('{b}')",
     "SELECT tenantry.enter(NULL)",
+    "SELECT tenantry.hold('{b}')",
+    "SELECT tenantry.hold(NULL)",
+    "SELECT tenantry.hold(1::smallint, 0, 1, 9999999999, 9999, '\\x00')",
+    "SELECT tenantry.release()",
+    "DO $$ BEGIN PERFORM tenantry.hold('{b}'); EXCEPTION WHEN OTHERS THEN NULL; END $$",
     "SELECT tenantry.enter(1::smallint, 0, 1, 9999999999, 9999, '\\x00')",
     "CREATE FUNCTION tenantry.tenant_id() RETURNS uuid LANGUAGE sql AS $$ SELECT '{b}'::uuid $$",
     "CREATE OR REPLACE FUNCTION tenantry.tenant_id() RETURNS uuid LANGUAGE sql AS $$ SELECT '{b}'::uuid $$",
@@ -120,6 +133,20 @@ async fn nothing_that_sql_says_shows_or_changes_another_tenant() {
             session.sql("ROLLBACK").await.unwrap();
             session.sql("DISCARD ALL").await.unwrap();
             session.bind().await;
+            // and on a connection that is held for the tenant, whose context was somebody else's before
+            session.counter = 0;
+            session.hold(1).await;
+            session.hold(0).await;
+            session.sql("BEGIN").await.unwrap();
+            let _ = session.sql(&attack).await;
+            session.sql("COMMIT").await.unwrap();
+            for look in ["SELECT body FROM notes", "ROLLBACK; SELECT body FROM notes"] {
+                check(&session, &attack, session.sql(look).await.as_ref().ok());
+            }
+            session.sql("ROLLBACK").await.unwrap();
+            session.sql("DISCARD ALL").await.unwrap();
+            session.bind().await;
+            session.counter = 0;
         }
         assert!(refused > 0, "no attack was refused at all: the list does not attack");
         fixture.intact().await;

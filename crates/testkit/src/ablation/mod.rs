@@ -86,6 +86,15 @@ ablations! {
     signed_context
     token_checked
     context_memory
+    held_form
+    held_seal
+    held_forgets_first
+    held_settings
+    held_cursors
+    held_statements
+    held_channels
+    held_locks
+    held_numbers
     signing_key
     no_helper
     bypassrls

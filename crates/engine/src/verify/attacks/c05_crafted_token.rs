@@ -7,7 +7,7 @@ pub(super) const ATTACK: Attack = Attack {
     title: "A crafted text is taken for a context",
     severity: Critical,
     meaning: "What names the tenant must not be a text that a name or an id can break out of.",
-    method: "Enters with texts made of quotes, dots, line ends, other tenants' keys, signed tokens with parts swapped, repeated or cut, and with every byte of a good token changed once. Each must raise 42501 and leave no tenant; the good token (control) works.",
+    method: "Enters with texts made of quotes, dots, line ends, other tenants' keys, signed tokens with parts swapped, repeated or cut, and with every byte of a good token changed once; and holds with the same texts. Each must raise 42501 and leave no tenant; the good token (control) works.",
     remedy: "Put the context functions back: `tenantry apply`.",
     run: |stage| Box::pin(run(stage)),
 };
@@ -27,7 +27,7 @@ async fn run(stage: &Stage) -> Verdict {
     let mut texts = vec![
         "x'; SELECT 1; --".to_owned(), String::new(), ".".repeat(7), stage.b.to_string(), "entered".to_owned(),
         good.to_uppercase(), format!("{good}\n"), format!(" {good}"), good.replace('.', ","), format!("{good}.{good}"),
-        good.replacen("t1.", "s1.", 1), good.replacen("t1.", "t2.", 1), swapped, good[..good.len() - 1].to_owned(), format!("{good}0"),
+        good.replacen("t1.", "s1.", 1), good.replacen("t1.", "t2.", 1), good.replacen("t1.", "h1.", 1), swapped, good[..good.len() - 1].to_owned(), format!("{good}0"),
     ];
     // Every byte changed once.
     for n in 0..good.len() {
@@ -45,6 +45,17 @@ async fn run(stage: &Stage) -> Verdict {
             tally.broke("tenantry.enter", "a crafted token was accepted");
         } else if !answer.is_denied() {
             tally.note(format!("one was refused with {}", answer.code()));
+        }
+        session.end().await?;
+    }
+    // The form for the session takes none of them either, nor the good token of the other form.
+    texts.extend([good.clone(), session.held_token(&stage.a).replacen(&hex_or_plain(&stage.a), &hex_or_plain(&stage.b), 1)]);
+    for text in &texts {
+        tally.attempt();
+        session.begin(None).await?;
+        let hold = format!("SELECT tenantry.hold({}::pg_catalog.text)", literal(text));
+        if matches!(session.attempt(&hold, Wire::Simple).await?, Answer::Done { .. }) {
+            tally.broke("tenantry.hold", "a crafted token was accepted");
         }
         session.end().await?;
     }

@@ -7,7 +7,7 @@ pub(super) const ATTACK: Attack = Attack {
     title: "The runtime can forge a context",
     severity: Critical,
     meaning: "Whoever can read or write the signing keys, or set the sequences in which the session remembers its tenant, makes a context of its own. A token of another session, an old one, or one that was used already must not work either.",
-    method: "As the runtime login: reads and writes tenantry.signing_key, setval/nextval/currval/ALTER on every sequence of schema tenantry, replaces its functions. Then replays a used token, one of another session, an expired one, one after DISCARD ALL and a new binding, one signed with another key, and a stateless token of another connection. Each must be refused; a good token (control) works.",
+    method: "As the runtime login: reads and writes tenantry.signing_key, setval/nextval/currval/ALTER on every sequence of schema tenantry, replaces its functions. Then replays a used token, one of another session, an expired one, one after DISCARD ALL and a new binding, one signed with another key, and a stateless token of another connection; and the same tokens in the form that holds. Each must be refused; a good token (control) works.",
     remedy: "Revoke every right on the tables and sequences of schema tenantry from everybody but its keeper: `tenantry apply`.",
     run: |stage| Box::pin(run(stage)),
 };
@@ -35,23 +35,30 @@ async fn run(stage: &Stage) -> Verdict {
             return Ok(tally.finish("way to forge a context", ""));
         }
     }
-    // A token used once, again in the same session.
-    let used = enter(&session.token(&stage.b));
-    session.begin(None).await?;
-    session.say(&used, Wire::Simple).await?;
-    session.end().await?;
-    refused(&session, &mut tally, &used, "a used token works again").await?;
+    // A token used once, again in the same session; and one for a transaction, used to hold the session.
+    for used in [enter(&session.token(&stage.b)), session.hold_sql(&stage.b)] {
+        session.begin(None).await?;
+        session.say(&used, Wire::Simple).await?;
+        session.end().await?;
+        refused(&session, &mut tally, &used, "a used token works again").await?;
+    }
+    let for_once = session.enter_sql(&stage.b).replacen("tenantry.enter", "tenantry.hold", 1);
+    refused(&session, &mut tally, &for_once, "a token for one transaction holds the session").await?;
     // A good, unused token of another session.
-    refused(&session, &mut tally, &enter(&other.token(&stage.b)), "a token of another session works").await?;
+    for token in [enter(&other.token(&stage.b)), other.hold_sql(&stage.b)] {
+        refused(&session, &mut tally, &token, "a token of another session works").await?;
+    }
     // An old one.
     let number = session.bound_number();
     let old = stage.shared.signer.token_until(&stage.b, number, i64::MAX / 2, super::super::logins::now() - 1);
     refused(&session, &mut tally, &enter(&old), "an expired token works").await?;
     // One that was made before the session was bound anew.
-    let before = enter(&session.token(&stage.b));
+    let before = [enter(&session.token(&stage.b)), session.hold_sql(&stage.b)];
     session.say("DISCARD ALL", Wire::Simple).await?;
     session.bind().await?;
-    refused(&session, &mut tally, &before, "a token from before DISCARD ALL works").await?;
+    for token in before {
+        refused(&session, &mut tally, &token, "a token from before DISCARD ALL works").await?;
+    }
     // Another key under the same number.
     let forged = stage.shared.signer.forged(&stage.b, session.bound_number());
     refused(&session, &mut tally, &enter(&forged), "a token signed with another key works").await?;
@@ -81,7 +88,7 @@ async fn refused(session: &Session, tally: &mut Tally, sql: &str, seen: &str) ->
     tally.attempt();
     session.begin(None).await?;
     if matches!(session.attempt(sql, Wire::Simple).await?, Answer::Done { .. }) {
-        tally.broke("tenantry.enter", seen);
+        tally.broke(if sql.contains("tenantry.hold") { "tenantry.hold" } else { "tenantry.enter" }, seen);
     }
     session.end().await
 }

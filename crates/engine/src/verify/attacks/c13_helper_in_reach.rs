@@ -26,7 +26,7 @@ async fn run(stage: &Stage) -> Verdict {
     for row in rows {
         tally.tried();
         let name = row[1].as_str();
-        let known = matches!(name, "enter" | "leave" | "bind_session") || name.starts_with("tenant_id") || name.starts_with("scope_id");
+        let known = matches!(name, "enter" | "leave" | "hold" | "release" | "bind_session") || name.starts_with("tenant_id") || name.starts_with("scope_id");
         let lookup = name.strip_prefix("lookup_").is_some();
         let ours = known || lookup || row[2] != "true" || name.starts_with("fill_") || name.starts_with("tenantry_");
         if !ours {
@@ -39,7 +39,7 @@ async fn run(stage: &Stage) -> Verdict {
         .list(&format!(
             "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
              WHERE n.nspname NOT IN ('tenantry', 'pg_catalog', 'information_schema') AND p.prosecdef \
-             AND p.prosrc ~* '(setval[[:space:]]*\\([[:space:]]*''tenantry\\.|tenantry\\.(enter|signing_key))' \
+             AND p.prosrc ~* '(setval[[:space:]]*\\([[:space:]]*''tenantry\\.|tenantry\\.(enter|hold|signing_key))' \
              AND EXISTS (SELECT 1 FROM pg_roles r WHERE r.rolname IN ({}) AND has_function_privilege(r.oid, p.oid, 'EXECUTE')) ORDER BY 1",
             stage.login_list()
         ))

@@ -7,8 +7,8 @@ pub(super) const ATTACK: Attack = Attack {
     title: "A prepared statement survives on the connection",
     severity: High,
     meaning: "A statement prepared by SQL stays with its text and literals, for the next user to read and run. It runs under the next tenant.",
-    method: "On one connection, as A, prepares a statement with a mark in it; as B, looks for it; then again after DISCARD ALL.",
-    remedy: "Send DEALLOCATE ALL or DISCARD ALL between tenants.",
+    method: "On one connection, as A, prepares a statement with a mark in it; as B, looks for it; then again after DISCARD ALL, and after tenantry.hold has given the connection to B.",
+    remedy: "Send DEALLOCATE ALL or DISCARD ALL between tenants, or hand connections over with tenantry.hold.",
     run: |stage| Box::pin(run(stage)),
 };
 

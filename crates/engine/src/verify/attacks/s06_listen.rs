@@ -7,8 +7,8 @@ pub(super) const ATTACK: Attack = Attack {
     title: "LISTEN survives on the connection",
     severity: Medium,
     meaning: "A LISTEN of one user delivers its messages to the next.",
-    method: "On one connection, as A, listens and commits; as B, asks which channels are open; then again after DISCARD ALL.",
-    remedy: "Send UNLISTEN * or DISCARD ALL between tenants.",
+    method: "On one connection, as A, listens and commits; as B, asks which channels are open; then again after DISCARD ALL, and after tenantry.hold has given the connection to B.",
+    remedy: "Send UNLISTEN * or DISCARD ALL between tenants, or hand connections over with tenantry.hold.",
     run: |stage| Box::pin(run(stage)),
 };
 

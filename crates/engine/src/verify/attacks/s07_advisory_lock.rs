@@ -7,8 +7,8 @@ pub(super) const ATTACK: Attack = Attack {
     title: "A session's advisory lock survives on the connection",
     severity: Medium,
     meaning: "An advisory lock taken for the session stays when the tenant goes, and keeps others out.",
-    method: "On one connection, as A, takes a lock of this run's own; as B, looks for it; then again after DISCARD ALL.",
-    remedy: "Send pg_advisory_unlock_all() or DISCARD ALL between tenants; use pg_advisory_xact_lock.",
+    method: "On one connection, as A, takes a lock of this run's own; as B, looks for it; then again after DISCARD ALL, and after tenantry.hold has given the connection to B.",
+    remedy: "Send pg_advisory_unlock_all() or DISCARD ALL between tenants, or hand connections over with tenantry.hold; use pg_advisory_xact_lock.",
     run: |stage| Box::pin(run(stage)),
 };
 

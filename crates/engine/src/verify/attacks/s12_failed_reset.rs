@@ -7,7 +7,7 @@ pub(super) const ATTACK: Attack = Attack {
     title: "A failed reset hands over a live context",
     severity: Medium,
     meaning: "If the reset fails (inside a transaction, or against a time limit) and the connection is handed over all the same, the next user inherits it.",
-    method: "On one connection, enters A, lets DISCARD ALL fail inside the transaction, and enters B without an end: B must not be able to enter a failed transaction, and after the rollback must see its own rows only.",
+    method: "On one connection, enters A, lets DISCARD ALL fail inside the transaction, and enters B without an end: B must not be able to enter a failed transaction, and after the rollback must see its own rows only. Then holds A and lets a hold of B be refused: A must be gone.",
     remedy: "The pooler must close a connection whose reset failed; put the policies back: `tenantry apply`.",
     run: |stage| Box::pin(run(stage)),
 };
@@ -35,6 +35,13 @@ async fn run(stage: &Stage) -> Verdict {
         tally.attempt();
         if session.say(&format!("SELECT 1 FROM {} t LIMIT 1", table.sql), Wire::Simple).await?.rows() > 0 {
             tally.broke(&table.table, "rows are visible after a failed reset");
+        }
+        if matches!(session.say(&session.hold_sql(&stage.a), Wire::Simple).await?, Answer::Done { .. }) {
+            tally.attempt();
+            session.say("SELECT tenantry.hold('h1.verify'::pg_catalog.text)", Wire::Simple).await?;
+            if session.say(&format!("SELECT 1 FROM {} t LIMIT 1", table.sql), Wire::Simple).await?.rows() > 0 {
+                tally.broke(&table.table, "tenant A's rows are visible after tenant B's hold was refused");
+            }
         }
     }
     session.close().await;

@@ -126,33 +126,43 @@ pub(super) async fn without_effect(
 }
 
 /// As A, leaves something behind on a connection, then hands the connection to B: once as it is, once after the
-/// DISCARD ALL that a pooler is to send. `look` finds a row while it is there; `what` names it in the evidence.
+/// DISCARD ALL that a pooler is to send, once by `tenantry.hold`, which cleans by itself. `look` finds a row while it
+/// is there; `what` names it in the evidence.
 pub(super) async fn survives(stage: &Stage, leave: &str, look: &str, what: &str) -> Verdict {
     let session = stage.fresh(0).await?;
     if !stage.tables().any(|t| t.a.is_some()) {
         session.close().await;
         return Ok(Outcome::Skipped("no protected table with a row of tenant A".into()));
     }
-    session.begin(Some(&stage.a)).await?;
-    for sql in [leave, "COMMIT"] {
-        session.say(sql, Wire::Simple).await?;
-    }
-    session.end().await?;
+    let left = async || -> Result<(), Stop> {
+        session.begin(Some(&stage.a)).await?;
+        session.say(leave, Wire::Simple).await?;
+        session.say("COMMIT", Wire::Simple).await?;
+        session.end().await
+    };
+    left().await?;
     session.begin(Some(&stage.b)).await?;
     let kept = session.say(look, Wire::Simple).await?;
     session.end().await?;
     session.say("DISCARD ALL", Wire::Simple).await?;
     let after = session.say(look, Wire::Simple).await?;
+    session.bind().await?;
+    left().await?;
+    // a refusal is the word to close the connection, which a pooler then does
+    let held = match session.say(&session.hold_sql(&stage.b), Wire::Simple).await? {
+        Answer::Done { .. } => session.say(look, Wire::Simple).await?.rows(),
+        Answer::Refused { .. } => 0,
+    };
     session.close().await;
-    Ok(match (kept.rows(), after.rows()) {
-        (_, 1..) => {
-            Outcome::Fail { objects: vec!["connection".into()], evidence: format!("{what} survives DISCARD ALL") }
-        }
-        (0, _) => Outcome::Pass(format!("{what} does not survive the transaction")),
-        _ => Outcome::Residual(format!(
-            "{what} stays on the connection until DISCARD ALL: a pooler must send it between tenants"
-        )),
-    })
+    let failed = |evidence| Ok(Outcome::Fail { objects: vec!["connection".into()], evidence });
+    match (kept.rows(), after.rows(), held) {
+        (_, 1.., _) => failed(format!("{what} survives DISCARD ALL")),
+        (_, _, 1..) => failed(format!("{what} is still there when tenantry.hold has given the connection to tenant B")),
+        (0, ..) => Ok(Outcome::Pass(format!("{what} does not survive the transaction"))),
+        _ => Ok(Outcome::Residual(format!(
+            "{what} stays on the connection until DISCARD ALL or tenantry.hold: a pooler must send one between tenants"
+        ))),
+    }
 }
 
 /// Privileges on the protected tables that no runtime login may have.

@@ -1,0 +1,49 @@
+//! Whose transaction it is, where the client says so by its statements.
+
+use tenantry_edge::admission::{Admitted, Claim};
+
+use super::Session;
+use crate::context;
+use crate::identify::naming::{self, Naming};
+use crate::link::Link;
+use crate::refusal::Refusal;
+
+impl Session {
+    /// Reads what the messages that have come say.
+    pub(super) fn naming_of_input(&self) -> Naming {
+        naming::of_messages(self.input.unread(), &self.settings().presets, |name| {
+            self.statements.get(name).map(|statement| &*statement.key.query)
+        })
+    }
+
+    /// Admits whom the client named.
+    pub(super) fn admit(&self, naming: Naming) -> Result<Admitted, Refusal> {
+        let directory = &self.pool.database.directory;
+        let admitted = match naming {
+            Naming::Nobody => return Err(Refusal::new("42501", "tenantry: no tenant is named")),
+            Naming::Tenant(name) => directory.admit(&Claim::SlugOrKey(&name))?,
+            Naming::Token(token) => {
+                let keys = self.pool.database.pass_keys.as_ref();
+                let pass = keys
+                    .and_then(|keys| keys.check(&token, context::now()).ok())
+                    .ok_or_else(|| Refusal::new("42501", "tenantry: the token is invalid or expired"))?;
+                directory.admit(&Claim::Token(&pass))?
+            }
+        };
+        Ok(admitted)
+    }
+
+    /// The tenant is named by a statement inside a transaction that began without one.
+    pub(super) fn name_within(&mut self, naming: Naming, link: &mut Link) -> Result<(), Refusal> {
+        if naming == Naming::Nobody {
+            return Ok(());
+        }
+        let admitted = self.admit(naming)?;
+        let Some(signer) = &self.pool.signer else { return Ok(()) };
+        link.enter_inside(&admitted, signer).map_err(|error| Refusal::context(&error.to_string()))?;
+        self.unnamed_here = false;
+        self.current = Some(admitted);
+        self.named = true;
+        Ok(())
+    }
+}

@@ -306,6 +306,10 @@ impl Link {
             Refusal::context(&fields.message).write(scan.client.tail());
         } else if front.own {
             scan.drop_to(end);
+        } else if self.over_time && &*fields.code == "57014" {
+            scan.drop_to(end);
+            scan.seen.errors += 1;
+            Refusal::over_time().write(scan.client.tail());
         } else {
             scan.seen.errors += 1;
             scan.pass_to(end);
@@ -341,6 +345,11 @@ impl Link {
             }
             "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW"
             | "EXPLAIN" => 0,
+            "RESET" => {
+                self.dirty = true;
+                self.was_reset = true;
+                0
+            }
             "SET" if expect.harmless => 0,
             "SET" => {
                 match &expect.sets {

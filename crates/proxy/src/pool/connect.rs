@@ -220,6 +220,8 @@ async fn connect(pool: &Pool, slot: &Slot) -> Result<Box<Link>, ConnectError> {
         entered_inside: false,
         rolled_back: false,
         held_cursors: 0,
+        over_time: false,
+        was_reset: false,
         inline_refusals: false,
         dirty: false,
         doomed: None,

@@ -293,6 +293,7 @@ impl Session {
         let now = Instant::now();
         self.client.now_doing(Doing::Idle, now);
         self.client.transaction_since.set(None);
+        self.client.reads(true);
         self.client.over_time.set(false);
         if let Some(tenant) = &self.current {
             self.used.transactions += 1;

@@ -401,11 +401,6 @@ impl Link {
         self.held = Held::Unknown;
         self.dirty = true;
     }
-
-    /// Whether the last transaction failed or is open.
-    pub(crate) fn is_in_transaction(&self) -> bool {
-        self.status != TransactionStatus::Idle
-    }
 }
 
 fn front_ends(front: Option<&Expect>) -> bool {

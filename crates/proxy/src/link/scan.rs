@@ -97,6 +97,11 @@ impl Link {
             if end <= bytes.len() {
                 let body = &bytes[scan.at + 5..end];
                 self.message(header.tag, body, end, &mut scan, session)?;
+                if scan.seen.context_refused.is_some() && !self.inline_refusals {
+                    // what follows answers nothing that was executed, and all of it is said again elsewhere
+                    scan.drop_to(bytes.len());
+                    break;
+                }
             } else if matches!(header.tag, tag::DATA_ROW | tag::COPY_DATA) || header.len > LOOKED_INTO_BYTES_MAX {
                 // large: pass on what has come
                 self.large(header.tag, &mut scan)?;
@@ -246,7 +251,9 @@ impl Link {
             tag::PARAMETER_STATUS => {
                 let (name, value) = backend::parameter_status(body)?;
                 self.standby = if name == "in_hot_standby" { value == "on" } else { self.standby };
-                if own || front.is_none() {
+                // a rollback of the change of context brings the former user's settings back for a moment
+                let anothers = self.entered_inside && self.rolled_back;
+                if own || anothers || front.is_none() {
                     scan.drop_to(end);
                 } else {
                     scan.seen.parameters.push((name.into(), value.into()));

@@ -199,7 +199,7 @@ impl Session {
 
     /// Gets a server connection and runs one transaction on it. The inner error is told to the client, which stays.
     async fn transaction(&mut self, opening: Opening) -> Result<Result<(), Refusal>, Over> {
-        let mut retried = false;
+        let mut refused = 0;
         loop {
             let mut lease = match self.server().await? {
                 Ok(lease) => lease,
@@ -235,10 +235,11 @@ impl Session {
                     self.cursor = 0;
                     self.passing = 0;
                     self.entering = false;
-                    if retried {
+                    refused += 1;
+                    // each of them may hold what a former tenant left; a new one holds nothing
+                    if refused > self.pool.size() {
                         return Ok(Err(Refusal::context(&reason)));
                     }
-                    retried = true;
                 }
                 Exchange::Over(over) => {
                     self.leave(lease);

@@ -172,7 +172,7 @@ impl Session {
         let text = if whole { frontend::query(body).map_err(Refusal::violation)? } else { body };
         let opening = Opening::of(text);
         let deallocated = if opening == Opening::Deallocate { text::deallocated(text) } else { None };
-        let naming = if self.names_tenants() && !self.named {
+        let naming = if self.names_tenants() {
             naming::of_query(text, &self.settings().presets)
         } else {
             Naming::Nobody
@@ -287,7 +287,7 @@ impl Session {
         let name = &body[portal_end + 1..statement_end];
         let name_is_unnamed = name.is_empty();
         let known = if name_is_unnamed { None } else { self.statements.get(name).cloned() };
-        if self.names_tenants() && !self.named {
+        if self.names_tenants() {
             let whole = self.input.unread().len() - self.cursor >= length;
             let text: &[u8] = match &known {
                 Some(statement) => &statement.key.query,

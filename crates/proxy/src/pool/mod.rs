@@ -72,6 +72,7 @@ struct Inner {
     /// Logins without a connection.
     free: Vec<Slot>,
     connecting: usize,
+    size: u32,
     /// Of how many connections shares are taken: a database without tenants is not shared out.
     shared_size: u32,
     /// Who waits, and, as its services, who has a connection.
@@ -111,6 +112,7 @@ impl Pool {
                 idle: Idle::default(),
                 free: slots.into_iter().rev().collect(),
                 connecting: 0,
+                size,
                 shared_size: if isolated { size } else { u32::MAX },
                 queue: FairQueue::new(),
                 limited: HashMap::new(),

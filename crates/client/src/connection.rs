@@ -46,6 +46,8 @@ pub(crate) struct Connection {
     held: Option<Who>,
     /// A statement may have taken the context away, or refused to work without one.
     forgot: AtomicBool,
+    /// Prepared statements are gone: ours, or those by which the driver looks types up, which it keeps for good.
+    doomed: AtomicBool,
     statements: Mutex<Vec<(Box<str>, Statement)>>,
 }
 
@@ -65,8 +67,14 @@ impl Connection {
             counter: 0,
             held: None,
             forgot: AtomicBool::new(false),
+            doomed: AtomicBool::new(false),
             statements: Mutex::default(),
         })
+    }
+
+    /// Whether it may be used again.
+    pub(crate) fn is_good(&self) -> bool {
+        !self.client.is_closed() && !self.doomed.load(Ordering::Relaxed)
     }
 
     /// Whether it is known to be this one's.
@@ -149,22 +157,16 @@ impl Connection {
     /// Learns from what a statement says and how it ended.
     fn judged<T>(&self, sql: &str, ended: Result<T, tokio_postgres::Error>) -> Result<T, tokio_postgres::Error> {
         if text::may_forget(sql) {
-            self.forget();
+            self.forgot.store(true, Ordering::Relaxed);
         }
-        if let Err(error) = &ended {
-            if is_stale(error) {
-                self.kept().clear();
-            }
-            if error.as_db_error().is_some_and(|e| e.message().starts_with("tenantry: ")) {
-                self.forgot.store(true, Ordering::Relaxed);
-            }
+        if text::may_deallocate(sql) || ended.as_ref().is_err_and(is_stale) {
+            self.kept().clear();
+            self.doomed.store(true, Ordering::Relaxed);
+        }
+        if ended.as_ref().err().and_then(|e| e.as_db_error()).is_some_and(|e| e.message().starts_with("tenantry: ")) {
+            self.forgot.store(true, Ordering::Relaxed);
         }
         ended
-    }
-
-    fn forget(&self) {
-        self.forgot.store(true, Ordering::Relaxed);
-        self.kept().clear();
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tenantry_model::Class;
 use tenantry_model::token::TokenError;
+use tenantry_model::{Class, KeyKind};
 use tenantry_pg::tokio_postgres;
 use tenantry_pg::{ConnectError, class_of, in_plain_words};
 
@@ -39,6 +39,20 @@ pub enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// The database has no context to sign for.
+    #[error("the database is not isolated by tenantry: apply its blueprint, or name another database")]
+    NotIsolated,
+    /// The key is of another kind than the database's.
+    #[error("keys of this database are of kind {expected:?}, and this one is {found:?}: parse it as that kind")]
+    OtherKind {
+        /// The kind of the key given.
+        found: KeyKind,
+        /// The kind of the database; integer and bigint are one.
+        expected: KeyKind,
+    },
+    /// The database knows no business units.
+    #[error("the tenants of this database have no business units: leave the unit out, or add [scope] and apply")]
+    NoUnits,
     /// The tenant's key cannot be signed.
     #[error("no context can be signed for this tenant")]
     Sign {
@@ -129,6 +143,7 @@ impl Error {
             | Self::Rows { .. }
             | Self::Ended
             | Self::GivenAway => Class::Caller,
+            Self::NotIsolated | Self::OtherKind { .. } | Self::NoUnits => Class::Caller,
             Self::Aborted | Self::Interrupted => Class::Conflict,
         }
     }

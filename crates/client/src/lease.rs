@@ -43,6 +43,7 @@ pub(crate) struct Lease {
 impl Lease {
     /// Waits for a seat, and makes its connection this tenant's; with `begin`, opens a transaction.
     pub(crate) async fn take(shared: &Arc<Shared>, who: &Who, begin: Option<&str>) -> Result<Self, Error> {
+        shared.kinds.check(who)?;
         let seat = shared.seat(who).await?;
         let mut lease = Self { seat: Some(seat), trail: Trail::default() };
         let within = shared.options.connect_within;

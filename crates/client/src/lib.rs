@@ -45,6 +45,7 @@ mod credentials;
 mod each;
 mod error;
 mod handle;
+mod kinds;
 mod lease;
 mod options;
 mod pool;
@@ -54,6 +55,11 @@ mod transaction;
 
 #[cfg(test)]
 mod tests;
+
+/// The guide's code compiles, or the tests fail.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/rust-client.md")]
+mod guide {}
 
 pub use credentials::{Credentials, CredentialsError, FORMAT};
 pub use each::{Failure, Outcome, TenantReport, for_each_tenant};

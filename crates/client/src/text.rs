@@ -3,12 +3,11 @@
 //! Nothing depends on this for keeping tenants apart: the database does that, and a connection is given to a tenant
 //! by its signature. It spares errors: a transaction that nobody would end, a context that is gone.
 
-/// Words after which the context, or the pool's prepared statements, may be gone. Found anywhere, they cost the
-/// next user of the connection a call of `tenantry.hold`.
-const MAY_FORGET: [&str; 9] = [
+/// Words after which the context may be gone. Found anywhere, they cost the next user of the connection a call of
+/// `tenantry.hold`.
+const MAY_FORGET: [&str; 8] = [
     "reset",
     "discard",
-    "deallocate",
     "tenantry.context",
     "tenantry.enter",
     "tenantry.hold",
@@ -16,6 +15,9 @@ const MAY_FORGET: [&str; 9] = [
     "tenantry.release",
     "tenantry.bind_session",
 ];
+
+/// Words after which prepared statements may be gone. They cost the connection.
+const MAY_DEALLOCATE: [&str; 2] = ["discard", "deallocate"];
 
 /// Whether a statement that stands alone would leave a transaction open.
 pub(crate) fn opens_transaction(sql: &str) -> bool {
@@ -33,10 +35,19 @@ pub(crate) fn ends_transaction(sql: &str) -> bool {
     }
 }
 
-/// Whether the connection may have forgotten something afterwards.
+/// Whether the context may be gone afterwards.
 pub(crate) fn may_forget(sql: &str) -> bool {
+    holds_one_of(&MAY_FORGET, sql)
+}
+
+/// Whether prepared statements may be gone afterwards.
+pub(crate) fn may_deallocate(sql: &str) -> bool {
+    holds_one_of(&MAY_DEALLOCATE, sql)
+}
+
+fn holds_one_of(words: &[&str], sql: &str) -> bool {
     let sql = sql.as_bytes();
-    MAY_FORGET.iter().any(|word| sql.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
+    words.iter().any(|word| sql.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
 }
 
 /// The first three words in lower case, comments left out.
@@ -113,6 +124,7 @@ mod tests {
         for sql in ["RESET ALL", "discard all", "DO $$ BEGIN RESET work_mem; END $$", "SELECT tenantry.leave()"] {
             assert!(may_forget(sql), "{sql}");
         }
+        assert!(may_deallocate("Deallocate x") && may_deallocate("DISCARD ALL") && !may_deallocate("RESET ALL"));
         assert!(!may_forget("SELECT tenantry.tenant_id()") && !may_forget(""));
     }
 }

@@ -18,6 +18,7 @@ use tenantry_pg::Target;
 
 use crate::connection::{Connection, Who};
 use crate::error::Error;
+use crate::kinds::Kinds;
 use crate::{Credentials, CredentialsError, Options, TenantHandle};
 use numbers::Numbers;
 pub(crate) use seat::Seat;
@@ -73,21 +74,17 @@ impl TenantPool {
         };
         let server = server.with_application_name(&options.application_name);
         let targets: Vec<Target> = logins.iter().map(|l| server.with_login(&l.user, &l.password)).collect();
+        let first = open(&targets[0], 0, &options).await?;
+        let kinds = Kinds::read(&first.client).await?;
         let state = State {
             queue: FairQueue::new(),
             numbers: Numbers::default(),
-            idle: Vec::new(),
-            // taken from the end: the first login first
-            free: (0..targets.len()).rev().collect(),
+            idle: vec![first],
+            // taken from the end: the lowest login first
+            free: (1..targets.len()).rev().collect(),
             closed: false,
         };
-        let shared = Arc::new(Shared { key, targets, options, state: Mutex::new(state) });
-        let first = shared.open(0).await?;
-        let mut state = shared.lock();
-        state.free.pop();
-        state.idle.push(first);
-        drop(state);
-        Ok(Self { shared })
+        Ok(Self { shared: Arc::new(Shared { key, kinds, targets, options, state: Mutex::new(state) }) })
     }
 
     /// The way to a tenant's rows.
@@ -125,6 +122,7 @@ impl TenantPool {
 
 pub(crate) struct Shared {
     pub(crate) key: ContextKey,
+    pub(crate) kinds: Kinds,
     targets: Vec<Target>,
     pub(crate) options: Options,
     state: Mutex<State>,
@@ -140,6 +138,12 @@ struct State {
     closed: bool,
 }
 
+async fn open(target: &Target, slot: usize, options: &Options) -> Result<Connection, Error> {
+    let within = options.connect_within;
+    let opened = tokio::time::timeout(within, Connection::open(target, slot)).await;
+    opened.unwrap_or(Err(Error::Silent { within }))
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // a panic under the lock leaves counts that are at worst too high
@@ -148,9 +152,7 @@ impl Shared {
 
     /// Connects with the login of a slot.
     pub(crate) async fn open(&self, slot: usize) -> Result<Connection, Error> {
-        let within = self.options.connect_within;
-        let opened = tokio::time::timeout(within, Connection::open(&self.targets[slot], slot)).await;
-        opened.unwrap_or(Err(Error::Silent { within }))
+        open(&self.targets[slot], slot, &self.options).await
     }
 
     /// Waits for a seat, within bounds.
@@ -225,7 +227,7 @@ impl State {
         let now = Instant::now();
         let free = &mut self.free;
         self.idle.retain(|connection| {
-            let good = !connection.client.is_closed() && now.duration_since(connection.made_at) < lifetime;
+            let good = connection.is_good() && now.duration_since(connection.made_at) < lifetime;
             if !good {
                 free.push(connection.slot);
             }

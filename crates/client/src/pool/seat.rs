@@ -30,7 +30,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let connection = self.connection.take().filter(|connection| !connection.client.is_closed());
+        let connection = self.connection.take().filter(Connection::is_good);
         let mut state = self.shared.lock();
         if self.served {
             let micros = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -3,6 +3,7 @@
 
 mod cancelled;
 mod ends;
+mod kinds;
 mod limits;
 mod many;
 mod residue;

@@ -24,7 +24,7 @@ async fn a_task_has_the_tenant_it_was_given_and_hands_it_to_nobody() {
         assert_eq!(other.await.unwrap(), ["Workspace 2"]);
 
         assert_eq!(scope(a.clone(), whose()).await.unwrap(), "Workspace 1", "the same again is no change");
-        let refused = scope(b.clone(), async { panic!("must not run") }).await.map(|()| ()).unwrap_err();
+        let refused = scope(b.clone(), async { unreachable!("must not run") }).await.unwrap_err();
         assert_eq!(refused, ScopeError::OtherTenant { current: tenant(0), other: tenant(1) });
         let unit = scope(a.within_unit(&tenant(2)), async {}).await.unwrap_err();
         assert_eq!(unit, ScopeError::OtherUnit { tenant: tenant(0) });

@@ -45,8 +45,8 @@ async fn transactions_begin_as_told() {
         let handle = pool.tenant(&tenant(number));
         let own = format!("Workspace {}", number + 1);
         let tx = handle.begin_with(TransactionOptions::new().read_only()).await.unwrap();
-        let names = tx.query("SELECT name FROM workspace", &[]).await.unwrap();
-        assert_eq!(names.iter().map(|r| r.get::<_, String>(0)).collect::<Vec<_>>(), [own.clone()], "{round}");
+        let row = tx.query_one("SELECT name FROM workspace", &[]).await.unwrap();
+        assert_eq!(row.get::<_, String>(0), own, "{round}");
         let refused = tx.execute("INSERT INTO project (name) VALUES ('x')", &[]).await.unwrap_err();
         assert_eq!(refused.sqlstate(), Some("25006"));
         assert!(matches!(tx.commit().await, Err(Error::Aborted)));

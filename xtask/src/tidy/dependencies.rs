@@ -31,7 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "tenantry-testkit",
         &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-embedded", "tenantry-engine"],
     ),
-    ("tenantry-bench", &["tenantry-model", "tenantry-pg", "tenantry-blueprint", "tenantry-engine", "tenantry-testkit"]),
+    ("tenantry-bench", &["tenantry-model", "tenantry-pg", "tenantry-blueprint", "tenantry-engine", "tenantry-testkit", "tenantry-wire"]),
     ("xtask", &[]),
 ];
 

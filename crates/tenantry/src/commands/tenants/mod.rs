@@ -3,8 +3,8 @@
 //! Each command reads the whole file, changes one thing, checks the whole, and puts it in place at once; a proxy that
 //! follows the file sees the old list or the new one. TOML stays TOML and JSON stays JSON, comments of TOML are not kept.
 
-mod import;
-mod key;
+pub(crate) mod import;
+pub(crate) mod key;
 mod list;
 mod state;
 

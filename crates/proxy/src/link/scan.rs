@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use std::rc::Rc;
+
 use tenantry_wire::backend::{self, TransactionStatus};
 use tenantry_wire::tag::backend as tag;
 
@@ -36,6 +38,8 @@ pub(crate) struct Seen {
     pub(crate) context_refused: Option<Box<str>>,
     /// Settings that a SET gave the session.
     pub(crate) sets: Vec<(Box<str>, Box<str>)>,
+    /// Statements that the client prepared and that were passed over after an error.
+    pub(crate) unparsed: Vec<Rc<[u8]>>,
     /// A setting the client is told of changed.
     pub(crate) parameters: Vec<(Box<str>, Box<str>)>,
     /// The server closes the connection after this.
@@ -313,6 +317,10 @@ impl Link {
             Refusal::context(&fields.message).write(scan.client.tail());
         } else if front.own {
             scan.drop_to(end);
+        } else if let Some(name) = &front.twice {
+            scan.drop_to(end);
+            scan.seen.errors += 1;
+            Refusal::name_taken(name).write(scan.client.tail());
         } else if self.over_time && &*fields.code == "57014" {
             scan.drop_to(end);
             scan.seen.errors += 1;
@@ -329,7 +337,8 @@ impl Link {
         if !front_ends(self.expect.front()) {
             // an error in the extended protocol: the server passes over everything up to Sync
             while self.expect.front().is_some_and(|e| e.kind != Kind::Sync) {
-                self.expect.pop_front();
+                let passed_over = self.expect.pop_front();
+                scan.seen.unparsed.extend(passed_over.and_then(|e| e.client_name));
             }
         }
         Ok(())

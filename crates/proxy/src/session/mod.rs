@@ -78,6 +78,8 @@ pub(crate) struct Session {
     named: bool,
     /// A change of context is on its way.
     entering: bool,
+    /// Statements of the client as they were before the messages that may have to be sent again, the last change last.
+    before_entering: Vec<(Box<[u8]>, Option<Rc<Statement>>)>,
     /// Nothing of the client goes before it is accepted.
     alone: bool,
     /// Something was sent in this exchange that ReadyForQuery ends.
@@ -150,6 +152,7 @@ impl Session {
             skipping: false,
             named: false,
             entering: false,
+            before_entering: Vec::new(),
             alone: false,
             sent: false,
             boundary: false,
@@ -235,6 +238,7 @@ impl Session {
                     self.cursor = 0;
                     self.passing = 0;
                     self.entering = false;
+                    self.forget_sent();
                     refused += 1;
                     // each of them may hold what a former tenant left; a new one holds nothing
                     if refused > self.pool.size() {
@@ -246,6 +250,16 @@ impl Session {
                     return Err(over);
                 }
             }
+        }
+    }
+
+    /// What was sent will be sent again: the client's statements are as they were before it.
+    fn forget_sent(&mut self) {
+        while let Some((name, before)) = self.before_entering.pop() {
+            match before {
+                Some(statement) => self.statements.insert(name, statement),
+                None => self.statements.remove(&name),
+            };
         }
     }
 

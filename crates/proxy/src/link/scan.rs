@@ -388,6 +388,8 @@ impl Link {
                 0
             }
             _ => {
+                // DO and CALL may have changed what our names mean
+                self.prepared.clear();
                 self.dirty = true;
                 0
             }

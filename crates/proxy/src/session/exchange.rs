@@ -48,6 +48,9 @@ impl Session {
             if let Err(refusal) = self.pump(link) {
                 return Poll::Ready(refusal.into());
             }
+            if self.client.doing.get() == Doing::InTransaction && !link.expect.is_empty() {
+                self.client.now_doing(Doing::Running, Instant::now());
+            }
             if !link.out.is_empty() {
                 // a server that is gone is noticed when reading, with its last words
                 let _ = link.out.poll_drain(cx, &mut link.stream);
@@ -178,8 +181,8 @@ impl Session {
                 link.entered_inside = false;
                 link.rolled_back = false;
             }
-            let doing =
-                if link.status == TransactionStatus::Idle { Doing::Running } else { Doing::InTransaction };
+            let rests = link.status != TransactionStatus::Idle && link.expect.is_empty();
+            let doing = if rests { Doing::InTransaction } else { Doing::Running };
             self.client.now_doing(doing, Instant::now());
         }
         if seen.fatal {

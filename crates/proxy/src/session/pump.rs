@@ -245,21 +245,23 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a statement is prepared on the connection, or is about to be.
+    /// Whether a statement is prepared on the connection, or is about to be in this batch: what an earlier one
+    /// prepares may be skipped because of an error there.
     fn has(&self, statement: &Rc<Statement>, link: &mut Link) -> bool {
+        let prepares = |e: &Expect| e.statement.as_ref().is_some_and(|s| s.number == statement.number);
         link.prepared.touch(statement.number)
-            || link.expect.iter().any(|e| e.statement.as_ref().is_some_and(|s| s.number == statement.number))
+            || link.expect.iter().rev().take_while(|e| !e.ends_with_ready()).any(prepares)
     }
 
     /// Prepares a statement on the connection, and closes another if there are too many.
     fn prepare(&mut self, statement: &Rc<Statement>, own: bool, link: &mut Link) {
-        if link.prepared.len() >= self.worker.settings().prepared_max {
-            if let Some(old) = link.prepared.evict() {
-                let name = Statement::name_of(old);
-                // a name of ours always fits
-                if frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
-                    link.expect.push_back(Expect::own(Kind::Close));
-                }
+        let evicted = if link.prepared.len() >= self.worker.settings().prepared_max { link.prepared.evict() } else { None };
+        // its own name is closed too: it may still be taken there, by a statement we have stopped relying on or by SQL
+        for number in evicted.into_iter().chain([statement.number]) {
+            let name = Statement::name_of(number);
+            // a name of ours always fits
+            if frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
+                link.expect.push_back(Expect::own(Kind::Close));
             }
         }
         let (name, key) = (statement.server_name(), &statement.key);

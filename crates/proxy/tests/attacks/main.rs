@@ -9,6 +9,9 @@ mod scene;
 mod wire;
 
 mod base;
+mod cancel;
 mod context;
+mod door;
 mod protocol;
 mod state;
+mod statements;

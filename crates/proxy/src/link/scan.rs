@@ -308,9 +308,18 @@ impl Link {
             scan.seen.context_refused = Some(format!("{} ({})", fields.message, fields.code).into());
             self.held = Held::Unknown;
         }
-        if front.context && self.inline_refusals {
+        let inside = front.context && self.inline_refusals;
+        let before_query = inside && self.expect.iter().find(|e| e.ends_with_ready()).is_some_and(|e| e.own);
+        if inside && before_query {
+            scan.drop_to(end);
+            self.refused_inside = Some(fields.message.into());
+        } else if inside {
             scan.drop_to(end);
             Refusal::context(&fields.message).write(scan.client.tail());
+        } else if let Some(reason) = self.refused_inside.take().filter(|_| !front.own) {
+            scan.seen.errors += 1;
+            scan.drop_to(end);
+            Refusal::context(&reason).write(scan.client.tail());
         } else if front.own {
             scan.drop_to(end);
         } else {

@@ -307,7 +307,8 @@ impl Session {
         self.begun = false;
         self.named = false;
         lease.inline_refusals = false;
-        if (self.transparent || lease.held_cursors > 0) && lease.doomed.is_none() {
+        lease.kept = self.transparent || lease.held_cursors > 0;
+        if lease.kept && lease.doomed.is_none() {
             self.kept = Some(lease);
         } else if lease.cancels.get() > 0 {
             // a cancel request on its way may only meet this client's statement

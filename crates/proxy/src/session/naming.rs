@@ -39,7 +39,12 @@ impl Session {
 
     /// The tenant is named by a statement inside a transaction that began without one, or once more in one that has
     /// one: then it must be the same, since the context would stay the former's.
-    pub(super) fn name_within(&mut self, naming: Naming, link: &mut Link) -> Result<(), Refusal> {
+    pub(super) fn name_within(
+        &mut self,
+        naming: Naming,
+        link: &mut Link,
+        before_query: bool,
+    ) -> Result<(), Refusal> {
         if naming == Naming::Nobody {
             return Ok(());
         }
@@ -53,7 +58,7 @@ impl Session {
             };
         }
         let Some(signer) = &self.pool.signer else { return Ok(()) };
-        link.enter_inside(&admitted, signer).map_err(|error| Refusal::context(&error.to_string()))?;
+        link.enter_inside(&admitted, signer, before_query).map_err(|error| Refusal::context(&error.to_string()))?;
         self.unnamed_here = false;
         self.current = Some(admitted);
         self.named = true;

@@ -182,7 +182,7 @@ impl Session {
                 _ => {}
             }
         }
-        self.name_within(naming, link)?;
+        self.name_within(naming, link, true)?;
         self.remember_setting(opening, length, link);
         self.forward(length, link);
         self.unnamed.clear();
@@ -286,7 +286,7 @@ impl Session {
                 None => &[],
             };
             let naming = if whole { naming::of_bind(text, body, &self.settings().presets) } else { Naming::Nobody };
-            self.name_within(naming, link)?;
+            self.name_within(naming, link, false)?;
         }
         let text: &[u8] = match &known {
             Some(statement) => &statement.key.query,

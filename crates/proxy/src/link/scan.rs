@@ -6,6 +6,7 @@ use tenantry_wire::backend::{self, TransactionStatus};
 use tenantry_wire::tag::backend as tag;
 
 use super::{Expect, Held, Kind, Link};
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::refusal::Refusal;
 
@@ -97,7 +98,8 @@ impl Link {
             if end <= bytes.len() {
                 let body = &bytes[scan.at + 5..end];
                 self.message(header.tag, body, end, &mut scan, session)?;
-                if scan.seen.context_refused.is_some() && !self.inline_refusals {
+                let refused = scan.seen.context_refused.is_some() && !self.inline_refusals;
+                if refused && !removed(Protection::NothingAfterRefusal) {
                     // what follows answers nothing that was executed, and all of it is said again elsewhere
                     scan.drop_to(bytes.len());
                     break;
@@ -252,7 +254,7 @@ impl Link {
                 let (name, value) = backend::parameter_status(body)?;
                 self.standby = if name == "in_hot_standby" { value == "on" } else { self.standby };
                 // a rollback of the change of context brings the former user's settings back for a moment
-                let anothers = self.entered_inside && self.rolled_back;
+                let anothers = self.entered_inside && self.rolled_back && !removed(Protection::OwnSettings);
                 if own || anothers || front.is_none() {
                     scan.drop_to(end);
                 } else {
@@ -320,9 +322,10 @@ impl Link {
             scan.seen.errors += 1;
             scan.drop_to(end);
             Refusal::context(&reason).write(scan.client.tail());
-        } else if front.own {
+        } else if front.context {
             scan.drop_to(end);
         } else {
+            // also of what we prepare on behalf of the client: its own messages behind it will not be answered
             scan.seen.errors += 1;
             scan.pass_to(end);
         }

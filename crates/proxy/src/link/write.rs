@@ -7,6 +7,7 @@ use tenantry_model::token::TokenError;
 use tenantry_wire::frontend;
 
 use super::{Expect, Held, Kind, Link};
+use crate::ablation::{Protection, removed};
 use crate::context::{Hold, Signer};
 use crate::parameters::Parameters;
 use crate::text::Opening;
@@ -48,7 +49,7 @@ impl Link {
         signer: Option<&Signer>,
     ) -> Result<Entry, TokenError> {
         let held = Held::of(want.tenant);
-        let dirty = self.dirty && !self.kept;
+        let dirty = self.dirty && !self.kept && !removed(Protection::Residue);
         let same_parameters = Rc::ptr_eq(want.parameters, &self.parameters);
         let context = signer.is_some() && (self.held != held || dirty);
         let reset = dirty || !self.parameters.is_covered_by(want.parameters);
@@ -56,6 +57,7 @@ impl Link {
             return Ok(Entry::Nothing);
         }
         match (signer, context || reset) {
+            (Some(_), true) if removed(Protection::Context) => {}
             (Some(signer), true) => self.write_context(want, signer)?,
             (None, true) => self.write_statement("RESET ALL", &UNTYPED, &[]),
             _ => {}

@@ -9,6 +9,7 @@ use std::time::Instant;
 use tenantry_wire::backend::{self, TransactionStatus};
 
 use super::{Over, Session};
+use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::link::{Link, Seen};
 use crate::parameters::REPORTED;
@@ -174,7 +175,7 @@ impl Session {
         }
         if seen.ready > 0 {
             if link.status == TransactionStatus::Idle {
-                if link.entered_inside && link.rolled_back {
+                if link.entered_inside && link.rolled_back && !removed(Protection::ContextAgain) {
                     // what was entered in that transaction may have been rolled back with it
                     link.unsure();
                 }

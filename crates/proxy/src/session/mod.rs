@@ -21,6 +21,7 @@ use tenantry_edge::admission::Admitted;
 use tenantry_edge::limit::ConnectionGuard;
 use tenantry_edge::usage::Counters;
 
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::client::{Client, Doing, End};
 use crate::link::{Entry, Held, Link, Want};
@@ -237,7 +238,7 @@ impl Session {
                     self.entering = false;
                     refused += 1;
                     // each of them may hold what a former tenant left; a new one holds nothing
-                    if refused > self.pool.size() {
+                    if refused > self.pool.size() || removed(Protection::Replacement) {
                         return Ok(Err(Refusal::context(&reason)));
                     }
                 }

@@ -3,6 +3,7 @@
 use tenantry_edge::admission::{Admitted, Claim};
 
 use super::Session;
+use crate::ablation::{Protection, removed};
 use crate::context;
 use crate::identify::naming::{self, Naming};
 use crate::link::Link;
@@ -49,6 +50,9 @@ impl Session {
             return Ok(());
         }
         let admitted = self.admit(naming)?;
+        if self.named && removed(Protection::OneTenant) {
+            return Ok(());
+        }
         if self.named {
             let is_same = |a: &Admitted| a.number() == admitted.number() && a.scope() == admitted.scope();
             return match &self.current {

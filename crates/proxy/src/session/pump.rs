@@ -9,6 +9,7 @@ use tenantry_wire::frontend::{self, TargetKind};
 use tenantry_wire::tag::frontend as tag;
 
 use super::Session;
+use crate::ablation::{Protection, removed};
 use crate::identify::naming::{self, Naming};
 use crate::link::{Expect, Kind, Link};
 use crate::refusal::Refusal;
@@ -214,7 +215,7 @@ impl Session {
         let message = &self.input.unread()[self.cursor..self.cursor + length];
         let parse = frontend::parse(&message[5..]).map_err(Refusal::violation)?;
         link.unsynced = true;
-        if parse.name.is_empty() || self.transparent {
+        if parse.name.is_empty() || self.transparent || removed(Protection::Names) {
             if parse.name.is_empty() {
                 self.unnamed.clear();
                 self.unnamed.extend_from_slice(message);
@@ -257,7 +258,8 @@ impl Session {
     fn prepare(&mut self, statement: &Rc<Statement>, own: bool, link: &mut Link) {
         let evicted = if link.prepared.len() >= self.worker.settings().prepared_max { link.prepared.evict() } else { None };
         // its own name is closed too: it may still be taken there, by a statement we have stopped relying on or by SQL
-        for number in evicted.into_iter().chain([statement.number]) {
+        let own_name = (!removed(Protection::CloseFirst)).then_some(statement.number);
+        for number in evicted.into_iter().chain(own_name) {
             let name = Statement::name_of(number);
             // a name of ours always fits
             if frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {

@@ -8,6 +8,7 @@ mod scene;
 #[path = "wire.rs"]
 mod wire;
 
+mod ablation;
 mod base;
 mod cancel;
 mod context;

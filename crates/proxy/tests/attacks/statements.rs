@@ -132,3 +132,17 @@ async fn w12_a_preparation_that_was_skipped_is_made_up_for() {
     assert_eq!(a.reply().await.code(), "22012");
     assert_eq!(a.reply().await.good().column(), ["s"]);
 }
+
+/// A statement that cannot be prepared again is the client's error, told once.
+#[tokio::test]
+async fn w12_a_preparation_that_fails_is_told() {
+    let scene = Scene::with(1, |settings, _| settings.prepared_max = 1).await;
+    scene.db.execute("CREATE TABLE gone AS SELECT 'x' AS x; GRANT SELECT ON gone TO PUBLIC").await;
+    let mut a = scene.tenant("acme").await;
+    a.batch(Batch::default().parse("s", "SELECT x FROM gone").sync()).await.good();
+    a.batch(Batch::default().parse("t", "SELECT 't'").sync()).await.good();
+    scene.db.execute("DROP TABLE gone").await;
+    let reply = a.batch(call("s")).await;
+    assert_eq!((reply.tags.as_str(), reply.code()), ("EZ", "42P01"));
+    assert_eq!(a.batch(call("t")).await.column(), ["t"]);
+}

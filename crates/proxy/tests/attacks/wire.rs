@@ -243,7 +243,7 @@ impl Wire {
                     return Some((header.tag, body));
                 }
             }
-            let mut chunk = [0; 16 * 1024];
+            let mut chunk = vec![0; 16 * 1024];
             let read = tokio::time::timeout(HANG, self.stream.read(&mut chunk)).await;
             match read.expect("the proxy answers") {
                 Ok(count) if count > 0 => self.buffer.extend_from_slice(&chunk[..count]),

@@ -324,6 +324,10 @@ impl Link {
             Refusal::context(&reason).write(scan.client.tail());
         } else if front.context {
             scan.drop_to(end);
+        } else if self.over_time && &*fields.code == "57014" {
+            scan.drop_to(end);
+            scan.seen.errors += 1;
+            Refusal::over_time().write(scan.client.tail());
         } else {
             // also of what we prepare on behalf of the client: its own messages behind it will not be answered
             scan.seen.errors += 1;
@@ -360,6 +364,11 @@ impl Link {
             }
             "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW"
             | "EXPLAIN" => 0,
+            "RESET" => {
+                self.dirty = true;
+                self.was_reset = true;
+                0
+            }
             "SET" if expect.harmless => 0,
             "SET" => {
                 match &expect.sets {
@@ -412,11 +421,6 @@ impl Link {
     pub(crate) fn unsure(&mut self) {
         self.held = Held::Unknown;
         self.dirty = true;
-    }
-
-    /// Whether the last transaction failed or is open.
-    pub(crate) fn is_in_transaction(&self) -> bool {
-        self.status != TransactionStatus::Idle
     }
 }
 

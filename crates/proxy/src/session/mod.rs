@@ -273,8 +273,16 @@ impl Session {
         };
         let longest = limits.and_then(|l| l.queue_wait).unwrap_or(self.worker.settings().queue_wait);
         self.client.now_doing(Doing::Waiting, Instant::now());
+        let since = waiting.since;
         let got = self.wait_for(waiting, longest).await;
-        self.client.now_doing(Doing::Idle, Instant::now());
+        let now = Instant::now();
+        self.client.now_doing(Doing::Idle, now);
+        if let Some(tenant) = &self.current {
+            let wait_micros = u64::try_from(now.duration_since(since).as_micros()).unwrap_or(u64::MAX);
+            let refused = u64::from(matches!(got, Ok(Err(_))));
+            let waited = Counters { waits: 1, wait_micros, refused, ..Counters::default() };
+            tenant.usage().add(&waited, self.worker.micros(now));
+        }
         got
     }
 
@@ -295,6 +303,7 @@ impl Session {
         let now = Instant::now();
         self.client.now_doing(Doing::Idle, now);
         self.client.transaction_since.set(None);
+        self.client.reads(true);
         self.client.over_time.set(false);
         if let Some(tenant) = &self.current {
             self.used.transactions += 1;

@@ -3,6 +3,7 @@
 //! clean-up of a client's own statements is answered here.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use tenantry_wire::backend::TransactionStatus;
 use tenantry_wire::frontend::{self, TargetKind};
@@ -10,6 +11,7 @@ use tenantry_wire::tag::frontend as tag;
 
 use super::Session;
 use crate::ablation::{Protection, removed};
+use crate::client::Doing;
 use crate::identify::naming::{self, Naming};
 use crate::link::{Expect, Kind, Link};
 use crate::refusal::Refusal;
@@ -103,6 +105,7 @@ impl Session {
                 (expect.harmless, expect.sets) = std::mem::take(&mut self.bound_setting);
                 link.expect.push_back(expect);
                 link.unsynced = true;
+                self.at_work();
             }
             tag::SYNC => {
                 self.forward(length, link);
@@ -144,6 +147,13 @@ impl Session {
         self.passing = length - count;
     }
 
+    /// The server has something to do from now on.
+    fn at_work(&self) {
+        if self.client.doing.get() != Doing::Running {
+            self.client.now_doing(Doing::Running, Instant::now());
+        }
+    }
+
     fn body(&self, length: usize) -> &[u8] {
         let available = &self.input.unread()[self.cursor..];
         &available[5..length.min(available.len())]
@@ -151,6 +161,7 @@ impl Session {
 
     /// Something was sent that ends with ReadyForQuery.
     fn sent(&mut self, link: &mut Link) {
+        self.at_work();
         self.sent = true;
         link.unsynced = false;
         self.boundary = self.names_tenants();

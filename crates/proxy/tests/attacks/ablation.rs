@@ -3,10 +3,10 @@
 //! The list of protections is a golden file beside this one, so that none disappears unnoticed.
 
 use tenantry_proxy::ablation::Protection;
-use tenantry_wire::frontend;
 
+use crate::cancel::{cancel, until_it_sleeps};
 use crate::scene::{BODIES, Scene, TENANTS, canary};
-use crate::wire::{Batch, Wire};
+use crate::wire::Batch;
 
 /// The attack meant for a protection, and whether it succeeded.
 async fn attack(scene: &Scene, protection: Protection) -> (&'static str, bool) {
@@ -85,14 +85,8 @@ async fn attack(scene: &Scene, protection: Protection) -> (&'static str, bool) {
         Protection::CancelSecret => ("W-08", {
             let mut b = scene.tenant("bolt").await;
             b.send(&Batch::default().query("SELECT pg_sleep(1)").0).await;
-            // as long as it sleeps, and not only once: the request may come before the statement begins
-            for _ in 0..50 {
-                let mut out = Vec::new();
-                frontend::write_cancel(&mut out, b.process, &[0; 4]).expect("a request");
-                let mut wire = Wire::open(scene.at).await;
-                wire.send(&out).await;
-                wire.message().await;
-            }
+            until_it_sleeps(scene).await;
+            cancel(scene, b.process, &[0; 4]).await;
             !b.reply().await.errors.is_empty()
         }),
         Protection::Options => ("W-01", {

@@ -5,7 +5,7 @@ use tenantry_wire::frontend;
 use crate::scene::{BODIES, Scene, canary};
 use crate::wire::{Batch, Wire};
 
-async fn cancel(scene: &Scene, process: i32, secret: &[u8]) {
+pub(crate) async fn cancel(scene: &Scene, process: i32, secret: &[u8]) {
     let mut out = Vec::new();
     frontend::write_cancel(&mut out, process, secret).expect("a cancel request");
     let mut wire = Wire::open(scene.at).await;
@@ -14,7 +14,7 @@ async fn cancel(scene: &Scene, process: i32, secret: &[u8]) {
 }
 
 /// Waits until a client's statement runs on the server.
-async fn until_it_sleeps(scene: &Scene) {
+pub(crate) async fn until_it_sleeps(scene: &Scene) {
     let admin = scene.db.connect().await;
     let sleeps = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = pg_catalog.current_database()";
     while admin.query_one(sleeps, &[]).await.expect("activity").get::<_, i64>(0) == 0 {

@@ -146,6 +146,7 @@ impl Scene {
             prepared_max: 100,
             queue_wait: Duration::from_secs(10),
             login_within: Duration::from_secs(10),
+            read_within: std::time::Duration::from_secs(60),
             drain_within: Duration::from_secs(1),
             mock_secret: [7; 32],
         };

@@ -205,7 +205,7 @@ impl Scene {
 pub(crate) const BODIES: &str = "SELECT body FROM notes";
 
 /// Rows of each tenant.
-pub(crate) const ROWS: i64 = 3;
+pub(crate) const ROWS: usize = 3;
 
 async fn install(db: &tenantry_testkit::Database, size: usize) -> Vec<String> {
     let role = |name: &str| Ident::new(db.role(name)).expect("a short name");

@@ -8,6 +8,7 @@ use tenantry_wire::backend::{self, TransactionStatus};
 use tenantry_wire::tag::backend as tag;
 
 use super::{Expect, Held, Kind, Link};
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::refusal::Refusal;
 
@@ -101,7 +102,8 @@ impl Link {
             if end <= bytes.len() {
                 let body = &bytes[scan.at + 5..end];
                 self.message(header.tag, body, end, &mut scan, session)?;
-                if scan.seen.context_refused.is_some() && !self.inline_refusals {
+                let refused = scan.seen.context_refused.is_some() && !self.inline_refusals;
+                if refused && !removed(Protection::NothingAfterRefusal) {
                     // what follows answers nothing that was executed, and all of it is said again elsewhere
                     scan.drop_to(bytes.len());
                     break;
@@ -256,7 +258,7 @@ impl Link {
                 let (name, value) = backend::parameter_status(body)?;
                 self.standby = if name == "in_hot_standby" { value == "on" } else { self.standby };
                 // a rollback of the change of context brings the former user's settings back for a moment
-                let anothers = self.entered_inside && self.rolled_back;
+                let anothers = self.entered_inside && self.rolled_back && !removed(Protection::OwnSettings);
                 if own || anothers || front.is_none() {
                     scan.drop_to(end);
                 } else {
@@ -312,10 +314,19 @@ impl Link {
             scan.seen.context_refused = Some(format!("{} ({})", fields.message, fields.code).into());
             self.held = Held::Unknown;
         }
-        if front.context && self.inline_refusals {
+        let inside = front.context && self.inline_refusals;
+        let before_query = inside && self.expect.iter().find(|e| e.ends_with_ready()).is_some_and(|e| e.own);
+        if inside && before_query {
+            scan.drop_to(end);
+            self.refused_inside = Some(fields.message.into());
+        } else if inside {
             scan.drop_to(end);
             Refusal::context(&fields.message).write(scan.client.tail());
-        } else if front.own {
+        } else if let Some(reason) = self.refused_inside.take().filter(|_| !front.own) {
+            scan.seen.errors += 1;
+            scan.drop_to(end);
+            Refusal::context(&reason).write(scan.client.tail());
+        } else if front.context {
             scan.drop_to(end);
         } else if let Some(name) = &front.twice {
             scan.drop_to(end);
@@ -326,6 +337,7 @@ impl Link {
             scan.seen.errors += 1;
             Refusal::over_time().write(scan.client.tail());
         } else {
+            // also of what we prepare on behalf of the client: its own messages behind it will not be answered
             scan.seen.errors += 1;
             scan.pass_to(end);
         }
@@ -406,6 +418,8 @@ impl Link {
                 0
             }
             _ => {
+                // DO and CALL may have changed what our names mean
+                self.prepared.clear();
                 self.dirty = true;
                 0
             }

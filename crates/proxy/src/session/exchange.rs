@@ -10,6 +10,7 @@ use tenantry_wire::backend::{self, TransactionStatus};
 
 use super::pump::OUT_BYTES_MAX;
 use super::{Over, Session};
+use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::link::{Link, Seen};
 use crate::parameters::REPORTED;
@@ -190,15 +191,15 @@ impl Session {
         }
         if seen.ready > 0 {
             if link.status == TransactionStatus::Idle {
-                if link.entered_inside && link.rolled_back {
+                if link.entered_inside && link.rolled_back && !removed(Protection::ContextAgain) {
                     // what was entered in that transaction may have been rolled back with it
                     link.unsure();
                 }
                 link.entered_inside = false;
                 link.rolled_back = false;
             }
-            let doing =
-                if link.status == TransactionStatus::Idle { Doing::Running } else { Doing::InTransaction };
+            let rests = link.status != TransactionStatus::Idle && link.expect.is_empty();
+            let doing = if rests { Doing::InTransaction } else { Doing::Running };
             self.client.now_doing(doing, Instant::now());
             self.client.over_time.set(false);
         }

@@ -21,6 +21,7 @@ use tenantry_edge::admission::Admitted;
 use tenantry_edge::limit::ConnectionGuard;
 use tenantry_edge::usage::Counters;
 
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::client::{Client, Doing, End};
 use crate::link::{Entry, Held, Link, Want};
@@ -241,7 +242,7 @@ impl Session {
                     self.forget_sent();
                     refused += 1;
                     // each of them may hold what a former tenant left; a new one holds nothing
-                    if refused > self.pool.size() {
+                    if refused > self.pool.size() || removed(Protection::Replacement) {
                         return Ok(Err(Refusal::context(&reason)));
                     }
                 }
@@ -330,7 +331,8 @@ impl Session {
         self.begun = false;
         self.named = false;
         lease.inline_refusals = false;
-        if (self.transparent || lease.held_cursors > 0) && lease.doomed.is_none() {
+        lease.kept = self.transparent || lease.held_cursors > 0;
+        if lease.kept && lease.doomed.is_none() {
             self.kept = Some(lease);
         } else if lease.cancels.get() > 0 {
             // a cancel request on its way may only meet this client's statement

@@ -10,6 +10,7 @@ use tenantry_wire::frontend::{self, TargetKind};
 use tenantry_wire::tag::frontend as tag;
 
 use super::Session;
+use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::identify::naming::{self, Naming};
 use crate::link::{Expect, Held, Kind, Link};
@@ -198,7 +199,7 @@ impl Session {
                 _ => {}
             }
         }
-        self.name_within(naming, link)?;
+        self.name_within(naming, link, true)?;
         self.remember_setting(opening, length, link);
         self.forward(length, link);
         self.unnamed.clear();
@@ -230,7 +231,7 @@ impl Session {
         let message = &self.input.unread()[self.cursor..self.cursor + length];
         let parse = frontend::parse(&message[5..]).map_err(Refusal::violation)?;
         link.unsynced = true;
-        if parse.name.is_empty() || self.transparent {
+        if parse.name.is_empty() || self.transparent || removed(Protection::Names) {
             if parse.name.is_empty() {
                 self.unnamed.clear();
                 self.unnamed.extend_from_slice(message);
@@ -292,22 +293,25 @@ impl Session {
         was_known
     }
 
-    /// Whether a statement is prepared on the connection, or is about to be.
+    /// Whether a statement is prepared on the connection, or is about to be in this batch: what an earlier one
+    /// prepares may be skipped because of an error there.
     fn has(&self, statement: &Rc<Statement>, link: &mut Link) -> bool {
+        let prepares = |e: &Expect| e.statement.as_ref().is_some_and(|s| s.number == statement.number);
         link.prepared.touch(statement.number)
-            || link.expect.iter().any(|e| e.statement.as_ref().is_some_and(|s| s.number == statement.number))
+            || link.expect.iter().rev().take_while(|e| !e.ends_with_ready()).any(prepares)
     }
 
     /// Prepares a statement on the connection, and closes another if there are too many.
     /// `client_name`: the client asked for it, under this name.
     fn prepare(&mut self, statement: &Rc<Statement>, client_name: Option<&Rc<[u8]>>, link: &mut Link) {
-        if link.prepared.len() >= self.worker.settings().prepared_max {
-            if let Some(old) = link.prepared.evict() {
-                let name = Statement::name_of(old);
-                // a name of ours always fits
-                if frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
-                    link.expect.push_back(Expect::own(Kind::Close));
-                }
+        let evicted = if link.prepared.len() >= self.worker.settings().prepared_max { link.prepared.evict() } else { None };
+        // its own name is closed too: it may still be taken there, by a statement we have stopped relying on or by SQL
+        let own_name = (!removed(Protection::CloseFirst)).then_some(statement.number);
+        for number in evicted.into_iter().chain(own_name) {
+            let name = Statement::name_of(number);
+            // a name of ours always fits
+            if frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
+                link.expect.push_back(Expect::own(Kind::Close));
             }
         }
         let (name, key) = (statement.server_name(), &statement.key);
@@ -333,7 +337,7 @@ impl Session {
                 None => &[],
             };
             let naming = if whole { naming::of_bind(text, body, &self.settings().presets) } else { Naming::Nobody };
-            self.name_within(naming, link)?;
+            self.name_within(naming, link, false)?;
         }
         let text: &[u8] = match &known {
             Some(statement) => &statement.key.query,

@@ -11,6 +11,7 @@ use tenantry_wire::scram::{self, Decoy, Exchange, NONCE_BYTES, Verifier};
 use tokio::io::AsyncWriteExt;
 
 use super::{Door, Stop};
+use crate::ablation::{Protection, removed};
 use crate::context;
 use crate::refusal::Refusal;
 use crate::settings::LoginSettings;
@@ -49,6 +50,9 @@ impl Door {
 
     async fn by_scram(&mut self, user: &str, proof: &Proof<'_>) -> Result<(), Stop> {
         let candidates = candidates(proof);
+        if candidates.is_empty() && removed(Protection::Decoy) {
+            return Err(Refusal::fatal("28P01", "tenantry: there is no such user").into());
+        }
         let decoy = Decoy::new(self.worker.settings().mock_secret, scram::ITERATIONS_MIN);
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;

@@ -17,10 +17,12 @@
 mod buffer;
 mod cancel;
 mod client;
+pub mod console;
 mod context;
 mod identify;
 mod link;
 mod listen;
+mod observe;
 mod parameters;
 mod pool;
 mod recover;
@@ -34,4 +36,5 @@ mod text;
 mod worker;
 
 pub use listen::{Proxy, StartError};
+pub use observe::{Observer, PoolSeen, Seen};
 pub use settings::Settings;

@@ -27,6 +27,9 @@ impl Lease {
         link.used_at = now;
         let took = now.duration_since(self.since);
         let good = link.is_idle() && link.doomed.is_none();
+        if !good {
+            self.pool.log_closed(&link, link.doomed.unwrap_or("it was not at rest"));
+        }
         let back = if good { Ok(link) } else { Err(link.slot.clone()) };
         self.pool.back(&self.asker, took, back);
     }
@@ -39,6 +42,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(link) = self.link.take() {
+            self.pool.log_closed(&link, link.doomed.unwrap_or("its client ended in the middle"));
             let slot = link.slot.clone();
             drop(link);
             self.pool.back(&self.asker, self.since.elapsed(), Err(slot));

@@ -53,7 +53,7 @@ impl Door {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;
         let mut exchange =
-            Exchange::new(user, &candidates, &decoy, self.end_point.as_deref(), nonce).map_err(|e| failed(user, &e))?;
+            Exchange::new(user, &candidates, &decoy, self.end_point.as_deref(), nonce).map_err(|e| failed(&e))?;
         let mut out = Vec::new();
         backend::write_sasl(&mut out, exchange.mechanisms()).map_err(Refusal::violation)?;
         self.reader.stream.write_all(&out).await?;
@@ -61,14 +61,14 @@ impl Door {
 
         let body = self.reader.password().await?;
         let initial = frontend::sasl_initial(&body).map_err(Refusal::violation)?;
-        let challenge = exchange.first(initial).map_err(|e| failed(user, &e))?;
+        let challenge = exchange.first(initial).map_err(|e| failed(&e))?;
         out.clear();
         backend::write_sasl_continue(&mut out, &challenge).map_err(Refusal::violation)?;
         self.reader.stream.write_all(&out).await?;
         self.reader.stream.flush().await?;
 
         let body = self.reader.password().await?;
-        let accepted = exchange.last(&body).map_err(|e| failed(user, &e))?;
+        let accepted = exchange.last(&body).map_err(|e| failed(&e))?;
         out.clear();
         backend::write_sasl_final(&mut out, &accepted.reply).map_err(Refusal::violation)?;
         self.reader.stream.write_all(&out).await?;
@@ -115,7 +115,6 @@ fn candidates(proof: &Proof<'_>) -> Vec<Verifier> {
     }
 }
 
-fn failed(user: &str, error: &scram::ScramError) -> Refusal {
-    tracing::info!("login of \"{user}\" failed: {error}");
+fn failed(error: &scram::ScramError) -> Refusal {
     Refusal::fatal(error.code(), format!("tenantry: {error}"))
 }

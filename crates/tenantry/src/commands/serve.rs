@@ -19,7 +19,8 @@ Roles:
 Examples:
   tenantry serve --config tenantry.toml
 
-SIGTERM and Ctrl-C let open transactions end, then the process. SIGHUP reads the files again.
+SIGTERM and Ctrl-C let open transactions end, then the process. SIGHUP reads the files again, as
+RELOAD does in the console (database `tenantry`, for logins with admin = true).
 
 Exit codes: 0 stopped as asked, 2 could not start.";
 
@@ -84,6 +85,7 @@ async fn until_stopped(proxy: &Proxy, path: &Path, followed: &mut FollowedFiles)
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = hang_up.recv() => {}
+            () = proxy.reload_asked() => {}
         }
         let before: Vec<PathBuf> = followed.keys().cloned().collect();
         match RegistryFile::named(path).and_then(|registry| read(&registry, followed)) {

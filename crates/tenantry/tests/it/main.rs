@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
 mod bad_input;
+mod console;
 mod contracts;
 mod help;
 mod proxy;

@@ -39,6 +39,11 @@ pub(crate) fn build(
         return Err(Failure::caller("the proxy has no database to serve")
             .remedy("add a section [proxy.databases.NAME] to the configuration file"));
     }
+    if section.databases.contains_key(tenantry_proxy::console::DATABASE) {
+        return Err(Failure::caller("database name `tenantry` is the console's").code("proxy-settings").remedy(
+            "give the section [proxy.databases.tenantry] another name; `database` says what it is called on the server",
+        ));
+    }
     let mut databases = Vec::new();
     for (name, section) in &section.databases {
         databases.push(Arc::new(database(name, section, &base, followed)?));

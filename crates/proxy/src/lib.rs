@@ -22,6 +22,7 @@ mod context;
 mod identify;
 mod link;
 mod listen;
+pub mod metrics;
 mod observe;
 mod parameters;
 mod pool;

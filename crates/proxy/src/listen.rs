@@ -211,6 +211,13 @@ async fn run(
         }
     }
     doors.iter().for_each(tokio::task::JoinHandle::abort);
+    // clients that are let to finish may still cancel, and operators still look
+    let obedient = Rc::clone(&worker);
+    tokio::task::spawn_local(async move {
+        while let Some(order) = orders.recv().await {
+            obedient.obey(order);
+        }
+    });
     drain(&worker).await;
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct ProxySection {
     pub(crate) listen: Vec<SocketAddr>,
     /// Folder of a Unix socket.
     pub(crate) socket_folder: Option<PathBuf>,
+    /// Address for metrics, health and readiness, over HTTP.
+    pub(crate) metrics: Option<SocketAddr>,
     /// Threads.
     pub(crate) workers: usize,
     /// Between role and tenant in a user name.
@@ -50,6 +52,7 @@ impl Default for ProxySection {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 6432))],
             socket_folder: None,
+            metrics: None,
             workers: 1,
             separator: '.',
             presets: [

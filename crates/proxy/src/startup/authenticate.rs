@@ -1,6 +1,6 @@
-//! What proves who a client is: a password by SCRAM-SHA-256, or a signed token over TLS.
+//! What proves who a client is: a certificate, a password by SCRAM-SHA-256, or a signed token over TLS.
 //!
-//! A role without a tenant has a password of its own. A role with a tenant is proven by any valid credential of that
+//! A role without a tenant has a password of its own, or a name that a client certificate must hold. A role with a tenant is proven by any valid credential of that
 //! tenant. Unknown roles, databases and tenants go through the same exchange as known ones and fail at its end.
 
 use tenantry_edge::admission::{Pass, PassKeys};
@@ -21,12 +21,16 @@ pub(super) struct Proof<'a> {
     /// The tenant's name as given, and what is published of it.
     pub(super) tenant: Option<(&'a str, Option<&'a TenantFacts>)>,
     pub(super) pass_keys: Option<&'a PassKeys>,
+    /// Names in the client's certificate, which an authority of ours has signed.
+    pub(super) names: Vec<String>,
     /// The client asked to send a token instead of a password.
     pub(super) by_token: bool,
 }
 
 /// How it was proven.
 pub(super) enum Proven {
+    /// By a certificate.
+    Certificate,
     /// By a password.
     Password,
     /// By a signed token.
@@ -35,7 +39,9 @@ pub(super) enum Proven {
 
 impl Door {
     pub(super) async fn authenticate(&mut self, user: &str, proof: Proof<'_>) -> Result<Proven, Stop> {
-        let proven = if proof.by_token {
+        let proven = if is_certified(&proof) {
+            Proven::Certificate
+        } else if proof.by_token {
             self.by_token(&proof).await?
         } else {
             self.by_scram(user, &proof).await?;
@@ -93,6 +99,12 @@ impl Door {
         let pass = keys.check(token, context::now()).map_err(|_| wrong())?;
         Ok(Proven::Pass(Box::new(pass)))
     }
+}
+
+/// Whether the client's certificate proves its role. A tenant is proven by a credential of its own, never by a role.
+fn is_certified(proof: &Proof<'_>) -> bool {
+    let wanted = proof.login.and_then(|login| login.certificate.as_deref());
+    proof.tenant.is_none() && wanted.is_some_and(|wanted| proof.names.iter().any(|name| name == wanted))
 }
 
 /// The verifiers any of which will do.

@@ -14,6 +14,7 @@ use std::time::Instant;
 use tenantry_edge::admission::{Admitted, Claim};
 use tenantry_edge::limit::Occupancy;
 use tenantry_wire::backend;
+use tenantry_wire::certificate;
 use tenantry_wire::frontend::{ProtocolVersion, Startup, StartupMessage};
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
@@ -26,13 +27,15 @@ use crate::parameters::Asked;
 use crate::pool::Pool;
 use crate::refusal::Refusal;
 use crate::session::{Session, Start};
-use crate::settings::{self, LoginSettings};
+use crate::settings::{self, ClientTls, LoginSettings};
 use crate::stream::Stream;
 use crate::worker::{Order, Worker};
 
 use authenticate::{Proof, Proven};
 use reader::Reader;
 
+/// What clients of PostgreSQL call its protocol in TLS.
+const ALPN: &[u8] = b"postgresql";
 /// Requests for encryption before the startup message.
 const REQUESTS_MAX: usize = 3;
 
@@ -89,7 +92,7 @@ impl Drop for Place<'_> {
 
 /// `None`: the client was told why not, or is gone.
 async fn log_in(worker: Rc<Worker>, stream: Stream, address: Option<IpAddr>) -> Option<Login> {
-    let mut door = Door { reader: Reader::new(stream), user: String::new(), end_point: None, worker, address };
+    let mut door = Door { reader: Reader::new(stream), user: String::new(), end_point: None, names: Vec::new(), worker, address };
     match door.enter().await {
         Ok(session) => session,
         Err(Stop::Refused(refusal)) => {
@@ -134,6 +137,8 @@ struct Door {
     user: String,
     /// Our certificate's hash, where the client came by TLS.
     end_point: Option<Vec<u8>>,
+    /// Names in the certificate that the client has shown.
+    names: Vec<String>,
     worker: Rc<Worker>,
     address: Option<IpAddr>,
 }
@@ -182,6 +187,7 @@ impl Door {
             login: login.as_deref(),
             tenant: named.as_deref().map(|name| (name, facts.as_deref())),
             pass_keys: pool.as_ref().and_then(|p| p.database.pass_keys.as_ref()),
+            names: self.names.clone(),
             by_token: asked.auth.as_deref() == Some("token"),
         };
         let proven = self.authenticate(&user, proof).await?;
@@ -208,21 +214,43 @@ impl Door {
         Ok(Login::Operator(Console::new(stream, early, Rc::clone(&self.worker))))
     }
 
+    /// Speaks TLS from here on. Gives what both agreed to speak inside.
+    async fn encrypt(&mut self, tls: &ClientTls) -> Result<Option<Vec<u8>>, Stop> {
+        let plain = self.reader.take_stream();
+        let stream = TlsAcceptor::from(tls.config.clone()).accept(plain).await?;
+        let connection = stream.get_ref().1;
+        let inside = connection.alpn_protocol().map(<[u8]>::to_vec);
+        // rustls has verified it against our authorities
+        let shown = connection.peer_certificates().and_then(<[_]>::first);
+        self.names = shown.map(|certificate| certificate::names(certificate)).unwrap_or_default();
+        self.reader = Reader::new(Stream::Tls(Box::new(stream)));
+        self.end_point.clone_from(&tls.end_point);
+        Ok(inside)
+    }
+
+    /// A client may begin with TLS itself. It must say that it means PostgreSQL, or somebody could lead a browser here.
+    async fn directly_encrypted(&mut self) -> Result<(), Stop> {
+        if !self.reader.begins_with_tls().await? {
+            return Ok(());
+        }
+        let Some(tls) = self.worker.settings().tls.clone() else { return Err(Stop::Gone) };
+        if self.encrypt(&tls).await?.as_deref() == Some(ALPN) {
+            return Ok(());
+        }
+        Err(Refusal::fatal("08P01", "tenantry: direct TLS needs ALPN \"postgresql\"").into())
+    }
+
     /// Requests for encryption and cancellation, up to the startup message.
     async fn startup(&mut self) -> Result<Option<StartupMessage>, Stop> {
+        self.directly_encrypted().await?;
         for _ in 0..REQUESTS_MAX {
             match self.reader.startup().await? {
-                Startup::Ssl => match &self.worker.settings().tls {
+                Startup::Ssl => match self.worker.settings().tls.clone() {
                     Some(tls) if !self.reader.stream.is_tls() => {
                         // bytes that came before TLS must not count as said inside it
                         self.reader.nothing_more()?;
-                        let acceptor = TlsAcceptor::from(tls.config.clone());
-                        let end_point = tls.end_point.clone();
                         self.reader.stream.write_all(b"S").await?;
-                        let plain = self.reader.take_stream();
-                        let stream = acceptor.accept(plain).await?;
-                        self.reader = Reader::new(Stream::Tls(Box::new(stream)));
-                        self.end_point = end_point;
+                        self.encrypt(&tls).await?;
                     }
                     _ => self.reader.stream.write_all(b"N").await?,
                 },

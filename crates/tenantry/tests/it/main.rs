@@ -10,4 +10,5 @@ mod proxy;
 mod registry_file;
 mod round_trip;
 mod support;
+mod tls;
 mod up;

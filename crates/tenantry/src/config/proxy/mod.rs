@@ -124,7 +124,7 @@ pub(crate) struct DatabaseSection {
     /// Longest time for making a server connection, in milliseconds.
     pub(crate) connect_within_ms: Option<u64>,
     /// TLS towards the server: `disable`, `prefer`, `require`, `verify-ca`, `verify-full`.
-    pub(crate) sslmode: Option<String>,
+    pub(crate) sslmode: Option<SslModeName>,
     /// Authorities of the server's certificate, PEM.
     pub(crate) sslrootcert: Option<PathBuf>,
 }
@@ -135,6 +135,17 @@ pub(crate) struct DatabaseSection {
 pub(crate) enum ModeName {
     Transaction,
     Session,
+}
+
+/// libpq's `sslmode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SslModeName {
+    Disable,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
 }
 
 /// Types of tenant keys.

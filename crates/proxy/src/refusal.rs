@@ -55,6 +55,17 @@ impl Refusal {
             .hint("Nothing was executed. The signing key may have been retired: reload the proxy's credentials.")
     }
 
+    /// A client prepares a second statement under a name it has given: in the server's own words.
+    pub(crate) fn name_taken(name: &[u8]) -> Self {
+        Self::new("42P05", format!("prepared statement \"{}\" already exists", String::from_utf8_lossy(name)))
+    }
+
+    /// A statement took longer than its tenant's plan allows, and was cancelled.
+    pub(crate) fn over_time() -> Self {
+        Self::new("57014", "tenantry: the statement took longer than the tenant's plan allows")
+            .hint("Make it shorter, or raise statement_time in the plan.")
+    }
+
     /// The server connection ended.
     pub(crate) fn server_gone() -> Self {
         Self::fatal("08006", "tenantry: the connection to the database ended").hint("Connect again.")

@@ -94,10 +94,6 @@ impl Prepared {
         self.uses.insert(number, self.clock);
     }
 
-    pub(crate) fn remove(&mut self, number: u64) {
-        self.uses.remove(&number);
-    }
-
     pub(crate) fn clear(&mut self) {
         self.uses.clear();
     }

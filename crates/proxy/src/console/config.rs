@@ -24,6 +24,7 @@ pub(super) fn table(settings: &Settings) -> Table {
         ("prepared_max", settings.prepared_max.to_string(), "yes"),
         ("queue_wait_ms", settings.queue_wait.as_millis().to_string(), "yes"),
         ("login_within_ms", settings.login_within.as_millis().to_string(), "yes"),
+        ("read_within_ms", settings.read_within.as_millis().to_string(), "yes"),
         ("drain_within_ms", settings.drain_within.as_millis().to_string(), "yes"),
         ("tls", tls.to_owned(), "yes"),
         ("databases", list(&databases), "yes"),

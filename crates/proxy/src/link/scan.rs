@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use std::rc::Rc;
+
 use tenantry_wire::backend::{self, TransactionStatus};
 use tenantry_wire::tag::backend as tag;
 
@@ -36,6 +38,8 @@ pub(crate) struct Seen {
     pub(crate) context_refused: Option<Box<str>>,
     /// Settings that a SET gave the session.
     pub(crate) sets: Vec<(Box<str>, Box<str>)>,
+    /// Statements that the client prepared and that were passed over after an error.
+    pub(crate) unparsed: Vec<Rc<[u8]>>,
     /// A setting the client is told of changed.
     pub(crate) parameters: Vec<(Box<str>, Box<str>)>,
     /// The server closes the connection after this.
@@ -97,6 +101,11 @@ impl Link {
             if end <= bytes.len() {
                 let body = &bytes[scan.at + 5..end];
                 self.message(header.tag, body, end, &mut scan, session)?;
+                if scan.seen.context_refused.is_some() && !self.inline_refusals {
+                    // what follows answers nothing that was executed, and all of it is said again elsewhere
+                    scan.drop_to(bytes.len());
+                    break;
+                }
             } else if matches!(header.tag, tag::DATA_ROW | tag::COPY_DATA) || header.len > LOOKED_INTO_BYTES_MAX {
                 // large: pass on what has come
                 self.large(header.tag, &mut scan)?;
@@ -246,7 +255,9 @@ impl Link {
             tag::PARAMETER_STATUS => {
                 let (name, value) = backend::parameter_status(body)?;
                 self.standby = if name == "in_hot_standby" { value == "on" } else { self.standby };
-                if own || front.is_none() {
+                // a rollback of the change of context brings the former user's settings back for a moment
+                let anothers = self.entered_inside && self.rolled_back;
+                if own || anothers || front.is_none() {
                     scan.drop_to(end);
                 } else {
                     scan.seen.parameters.push((name.into(), value.into()));
@@ -306,6 +317,14 @@ impl Link {
             Refusal::context(&fields.message).write(scan.client.tail());
         } else if front.own {
             scan.drop_to(end);
+        } else if let Some(name) = &front.twice {
+            scan.drop_to(end);
+            scan.seen.errors += 1;
+            Refusal::name_taken(name).write(scan.client.tail());
+        } else if self.over_time && &*fields.code == "57014" {
+            scan.drop_to(end);
+            scan.seen.errors += 1;
+            Refusal::over_time().write(scan.client.tail());
         } else {
             scan.seen.errors += 1;
             scan.pass_to(end);
@@ -318,7 +337,8 @@ impl Link {
         if !front_ends(self.expect.front()) {
             // an error in the extended protocol: the server passes over everything up to Sync
             while self.expect.front().is_some_and(|e| e.kind != Kind::Sync) {
-                self.expect.pop_front();
+                let passed_over = self.expect.pop_front();
+                scan.seen.unparsed.extend(passed_over.and_then(|e| e.client_name));
             }
         }
         Ok(())
@@ -341,6 +361,11 @@ impl Link {
             }
             "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW"
             | "EXPLAIN" => 0,
+            "RESET" => {
+                self.dirty = true;
+                self.was_reset = true;
+                0
+            }
             "SET" if expect.harmless => 0,
             "SET" => {
                 match &expect.sets {
@@ -391,11 +416,6 @@ impl Link {
     pub(crate) fn unsure(&mut self) {
         self.held = Held::Unknown;
         self.dirty = true;
-    }
-
-    /// Whether the last transaction failed or is open.
-    pub(crate) fn is_in_transaction(&self) -> bool {
-        self.status != TransactionStatus::Idle
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tenantry_wire::backend::{self, TransactionStatus};
 
+use super::pump::OUT_BYTES_MAX;
 use super::{Over, Session};
 use crate::client::Doing;
 use crate::link::{Link, Seen};
@@ -48,11 +49,22 @@ impl Session {
             if let Err(refusal) = self.pump(link) {
                 return Poll::Ready(refusal.into());
             }
+            let mut progress = false;
             if !link.out.is_empty() {
+                let was_full = link.out.is_longer_than(OUT_BYTES_MAX);
                 // a server that is gone is noticed when reading, with its last words
                 let _ = link.out.poll_drain(cx, &mut link.stream);
+                // the client's next messages waited for room
+                progress = was_full && link.out.is_empty();
             }
-            let mut progress = false;
+            // first make room, then read: a client that has read again must not be forgotten
+            if !self.output.is_empty() {
+                match self.output.poll_drain(cx, &mut self.stream) {
+                    Poll::Ready(Ok(())) => self.client.reads(true),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Exchange::Over(Over::Left)),
+                    Poll::Pending => self.client.reads(false),
+                }
+            }
             if self.output.len() < OUTPUT_BYTES_MAX {
                 match self.read_server(cx, link) {
                     Poll::Ready(Ok(None)) => progress = true,
@@ -64,12 +76,8 @@ impl Session {
                     Poll::Pending => {}
                 }
             }
-            if !self.output.is_empty() {
-                match self.output.poll_drain(cx, &mut self.stream) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(Exchange::Over(Over::Left)),
-                    Poll::Pending => {}
-                }
+            if !self.output.is_empty() && progress {
+                continue;
             }
             if self.is_over(link) {
                 return Poll::Ready(Exchange::Done);
@@ -96,12 +104,13 @@ impl Session {
 
     /// Whether the transaction is over, and nothing of it is left on the way.
     fn is_over(&self, link: &Link) -> bool {
-        self.sent && self.passing == 0 && link.is_idle() && self.output.is_empty()
+        // what the client has not read yet needs no server
+        self.sent && self.passing == 0 && link.is_idle()
     }
 
     /// Whether more of the client's bytes are of use now.
     fn wants_input(&self, link: &Link) -> bool {
-        link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES || self.passing > 0
+        self.passing > 0 || (link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES)
     }
 
     /// Reads from the server and passes on to the client.
@@ -120,6 +129,7 @@ impl Session {
         }
         self.used.bytes_out += count as u64;
         let bytes = &scratch[..kept + count];
+        link.over_time = self.client.over_time.get();
         let seen = match link.scan(bytes, &mut self.output, self.transparent) {
             Ok(seen) => seen,
             Err(desync) => {
@@ -157,12 +167,16 @@ impl Session {
             // the context stands: what was sent needs no second time
             self.entering = false;
             self.alone = false;
+            self.before_entering.clear();
             self.input.consume(self.cursor);
             self.cursor = 0;
         }
         self.used.statements += u64::from(seen.ready);
         self.used.rows += seen.rows;
         self.used.errors += u64::from(seen.errors);
+        for name in &seen.unparsed {
+            self.statements.remove(&**name);
+        }
         for (name, value) in seen.sets {
             self.keep_setting(&name, &value);
             link.parameters = Rc::clone(&self.parameters);
@@ -172,6 +186,11 @@ impl Session {
             if REPORTED.contains(&name.as_str()) {
                 self.keep_setting(&name, value);
             }
+        }
+        if std::mem::take(&mut link.was_reset) {
+            // to what the client asked for when it connected, not to what our connection had before
+            self.parameters = Rc::clone(&self.startup);
+            self.announce();
         }
         if seen.ready > 0 {
             if link.status == TransactionStatus::Idle {
@@ -185,6 +204,7 @@ impl Session {
             let doing =
                 if link.status == TransactionStatus::Idle { Doing::Running } else { Doing::InTransaction };
             self.client.now_doing(doing, Instant::now());
+            self.client.over_time.set(false);
         }
         if seen.fatal {
             link.doom("the server closed it");
@@ -209,7 +229,7 @@ impl Session {
     }
 
     /// Tells the client the settings it has again.
-    pub(super) fn announce(&mut self) {
+    fn announce(&mut self) {
         for (name, value) in self.parameters.iter() {
             if REPORTED.contains(&name) {
                 // a value with a zero byte was refused when it came

@@ -78,6 +78,8 @@ pub(crate) struct Session {
     named: bool,
     /// A change of context is on its way.
     entering: bool,
+    /// Statements of the client as they were before the messages that may have to be sent again, the last change last.
+    before_entering: Vec<(Box<[u8]>, Option<Rc<Statement>>)>,
     /// Nothing of the client goes before it is accepted.
     alone: bool,
     /// Something was sent in this exchange that ReadyForQuery ends.
@@ -150,6 +152,7 @@ impl Session {
             skipping: false,
             named: false,
             entering: false,
+            before_entering: Vec::new(),
             alone: false,
             sent: false,
             boundary: false,
@@ -205,7 +208,7 @@ impl Session {
 
     /// Gets a server connection and runs one transaction on it. The inner error is told to the client, which stays.
     async fn transaction(&mut self, opening: Opening) -> Result<Result<(), Refusal>, Over> {
-        let mut retried = false;
+        let mut refused = 0;
         loop {
             let mut lease = match self.server().await? {
                 Ok(lease) => lease,
@@ -241,16 +244,28 @@ impl Session {
                     self.cursor = 0;
                     self.passing = 0;
                     self.entering = false;
-                    if retried {
+                    self.forget_sent();
+                    refused += 1;
+                    // each of them may hold what a former tenant left; a new one holds nothing
+                    if refused > self.pool.size() {
                         return Ok(Err(Refusal::context(&reason)));
                     }
-                    retried = true;
                 }
                 Exchange::Over(over) => {
                     self.leave(lease);
                     return Err(over);
                 }
             }
+        }
+    }
+
+    /// What was sent will be sent again: the client's statements are as they were before it.
+    fn forget_sent(&mut self) {
+        while let Some((name, before)) = self.before_entering.pop() {
+            match before {
+                Some(statement) => self.statements.insert(name, statement),
+                None => self.statements.remove(&name),
+            };
         }
     }
 
@@ -276,13 +291,18 @@ impl Session {
             Answer::Later(waiting) => waiting,
         };
         let longest = limits.and_then(|l| l.queue_wait).unwrap_or(self.worker.settings().queue_wait);
-        let asked = Instant::now();
+        let asked = waiting.since;
         self.client.now_doing(Doing::Waiting, asked);
         let got = self.wait_for(waiting, longest).await;
         let now = Instant::now();
-        self.used.waits += 1;
-        self.used.wait_micros += u64::try_from(now.duration_since(asked).as_micros()).unwrap_or(u64::MAX);
         self.client.now_doing(Doing::Idle, now);
+        let wait_micros = u64::try_from(now.duration_since(asked).as_micros()).unwrap_or(u64::MAX);
+        // a refusal is counted where it is told
+        let waited = Counters { waits: 1, wait_micros, ..Counters::default() };
+        self.pool.count(&waited);
+        if let Some(tenant) = &self.current {
+            tenant.usage().add(&waited, self.worker.micros(now));
+        }
         got
     }
 
@@ -303,6 +323,7 @@ impl Session {
         let now = Instant::now();
         self.client.now_doing(Doing::Idle, now);
         self.client.transaction_since.set(None);
+        self.client.reads(true);
         self.client.over_time.set(false);
         self.used.transactions += 1;
         self.used.server_micros = u64::try_from(now.duration_since(lease.since).as_micros()).unwrap_or(u64::MAX);

@@ -7,7 +7,7 @@ const BODIES: &str = "SELECT body FROM notes";
 
 fn only(reply: &Reply, tenant: &str) {
     let rows = usize::try_from(ROWS).unwrap();
-    assert_eq!(reply.column(), vec![canary(tenant).as_str(); rows], "{reply:?}");
+    assert_eq!(reply.column(), vec![canary(tenant); rows], "{reply:?}");
 }
 
 #[tokio::test]
@@ -74,7 +74,10 @@ async fn a_backend_names_its_tenant_in_every_way() {
         }
         // in front of a statement
         only(&backend.query(&format!("/*tenant='{tenant}'*/ {BODIES}")).await, tenant);
-        only(&backend.batch(Batch::default().run(&format!("/*tenant='{tenant}'*/ {BODIES}"), &[]).sync()).await, tenant);
+        only(
+            &backend.batch(Batch::default().run(&format!("/*tenant='{tenant}'*/ {BODIES}"), &[]).sync()).await,
+            tenant,
+        );
         // as a bound parameter, in one batch with the statement
         let named = Batch::default().run("SELECT set_config('app.tenant_id', $1, true)", &[id]);
         let reply = backend.batch(named.clone().run(BODIES, &[]).sync()).await.good();
@@ -86,7 +89,10 @@ async fn a_backend_names_its_tenant_in_every_way() {
         only(&backend.batch(Batch::default().run(BODIES, &[]).sync()).await, tenant);
         assert_eq!(backend.query("COMMIT").await.good().status, 'I');
         // a prepared statement names it
-        backend.batch(Batch::default().parse("name", "SELECT set_config('app.tenant_id', $1, true)").sync()).await.good();
+        backend
+            .batch(Batch::default().parse("name", "SELECT set_config('app.tenant_id', $1, true)").sync())
+            .await
+            .good();
         let reply = backend.batch(Batch::default().bind("name", &[id]).execute().run(BODIES, &[]).sync()).await.good();
         assert_eq!(reply.column()[1..], vec![canary(tenant); 3]);
         backend.query("DEALLOCATE name").await.good();

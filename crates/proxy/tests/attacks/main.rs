@@ -9,3 +9,6 @@ mod scene;
 mod wire;
 
 mod base;
+mod context;
+mod protocol;
+mod state;

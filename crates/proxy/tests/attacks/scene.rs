@@ -28,9 +28,13 @@ pub(crate) fn password(tenant: &str) -> String {
 /// The password of the role that may name any tenant.
 pub(crate) const BACKEND_PASSWORD: &str = "password-of-the-backend";
 
-/// Tries a tenant has for what must not be seen of the other: each row of a tenant carries it.
-pub(crate) fn canary(tenant: &str) -> String {
-    format!("CANARY-{tenant}")
+/// What stands in each row of a tenant, and must not be seen by another.
+pub(crate) fn canary(tenant: &str) -> &'static str {
+    match tenant {
+        "acme" => "CANARY-acme",
+        "bolt" => "CANARY-bolt",
+        other => panic!("{other}"),
+    }
 }
 
 /// A database with rows of two tenants, and a proxy.
@@ -129,7 +133,8 @@ impl Scene {
             prepared_max: 100,
             queue_wait: Duration::from_secs(10),
             login_within: Duration::from_secs(10),
-            drain_within: Duration::from_secs(1),
+            read_within: std::time::Duration::from_secs(60),
+        drain_within: Duration::from_secs(1),
             mock_secret: [7; 32],
         };
         change(&mut settings, &mut database);
@@ -164,7 +169,8 @@ impl Scene {
     /// A signed token that says to be of a tenant.
     pub(crate) fn token(&self, tenant: &str) -> String {
         let (_, id) = TENANTS.into_iter().find(|(slug, _)| *slug == tenant).expect("one of the two");
-        let expires_at = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs()).expect("a clock") + 60;
+        let expires_at =
+            i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs()).expect("a clock") + 60;
         let claims = PassClaims { tenant: tenant_key(id), scope: None, expires_at };
         pass_key().sign_pass(&claims).expect("a token")
     }
@@ -181,6 +187,9 @@ impl Scene {
         rows
     }
 }
+
+/// Every row that can be seen.
+pub(crate) const BODIES: &str = "SELECT body FROM notes";
 
 /// Rows of each tenant.
 pub(crate) const ROWS: i64 = 3;
@@ -199,8 +208,7 @@ async fn install(db: &tenantry_testkit::Database, size: usize) -> Vec<String> {
     }
     let admin = db.connect().await;
     let (callers, readers) = ([group.clone()], [owner.clone()]);
-    let options =
-        Options { key: KeyKind::Uuid, scope: None, keeper: &keeper, callers: &callers, readers: &readers };
+    let options = Options { key: KeyKind::Uuid, scope: None, keeper: &keeper, callers: &callers, readers: &readers };
     admin.batch_execute("BEGIN").await.expect("begin");
     for statement in context::install(&options).up {
         admin.batch_execute(&statement).await.unwrap_or_else(|e| panic!("{e:?}\n{statement}"));
@@ -214,6 +222,8 @@ async fn install(db: &tenantry_testkit::Database, size: usize) -> Vec<String> {
         "CREATE TABLE notes (tenant uuid NOT NULL DEFAULT tenantry.tenant_id(), body text);
          INSERT INTO notes SELECT t.id::uuid, 'CANARY-' || t.name FROM (VALUES ('{}', '{}'), ('{}', '{}')) AS t (name, id), generate_series(1, {ROWS});
          ALTER TABLE notes OWNER TO {owner};
+         CREATE TABLE scratch (body text); -- nobody's: COPY FROM is refused on protected tables
+         GRANT SELECT, INSERT ON scratch TO {group};
          REVOKE TEMPORARY, CREATE ON DATABASE {name} FROM PUBLIC;
          REVOKE CREATE ON SCHEMA public FROM PUBLIC;
          GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO {group};

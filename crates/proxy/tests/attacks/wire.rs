@@ -21,6 +21,16 @@ pub(crate) struct Told {
     pub(crate) message: String,
 }
 
+/// Bytes that are not printed: what they say stands beside them.
+#[derive(Clone, Default)]
+pub(crate) struct Bytes(Vec<u8>);
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
 /// Everything up to ReadyForQuery, or up to the end of the connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
@@ -32,7 +42,7 @@ pub(crate) struct Reply {
     /// `I`, `T` or `E`; a space if the connection ended instead.
     pub(crate) status: char,
     /// Every byte.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes,
 }
 
 impl Reply {
@@ -42,18 +52,21 @@ impl Reply {
     }
 
     /// The only value.
+    #[track_caller]
     pub(crate) fn value(&self) -> &str {
         assert_eq!((self.rows.len(), self.errors.len()), (1, 0), "{self:?}");
         self.rows[0][0].as_deref().unwrap_or("NULL")
     }
 
     /// Code of the only error.
+    #[track_caller]
     pub(crate) fn code(&self) -> &str {
         assert_eq!(self.errors.len(), 1, "{self:?}");
         &self.errors[0].code
     }
 
     /// Asserts that there was no error.
+    #[track_caller]
     pub(crate) fn good(self) -> Self {
         assert!(self.errors.is_empty() && self.status != ' ', "{self:?}");
         self
@@ -69,7 +82,7 @@ impl Reply {
 
     /// Whether a text is anywhere in what came.
     pub(crate) fn holds(&self, text: &str) -> bool {
-        self.bytes.windows(text.len()).any(|w| w == text.as_bytes())
+        self.bytes.0.windows(text.len()).any(|w| w == text.as_bytes())
     }
 }
 
@@ -249,7 +262,7 @@ impl Wire {
         let mut reply = Reply { status: ' ', ..Reply::default() };
         while let Some((tag, body)) = self.message().await {
             reply.tags.push(char::from(tag));
-            reply.bytes.extend_from_slice(&body);
+            reply.bytes.0.extend_from_slice(&body);
             match tag {
                 tag::DATA_ROW => {
                     let row = backend::data_row(&body).expect("a row");

@@ -75,6 +75,7 @@ pub(crate) fn build(
         prepared_max: section.prepared_max.max(1),
         queue_wait: Duration::from_millis(section.queue_wait_ms),
         login_within: Duration::from_millis(section.login_within_ms),
+        read_within: Duration::from_millis(section.read_within_ms),
         drain_within: Duration::from_millis(section.drain_within_ms),
         mock_secret,
     })

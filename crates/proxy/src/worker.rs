@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use tenantry_edge::directory::TenantState;
 use tenantry_model::TenantKey;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::cancel;
 use crate::client::{Client, Doing, End};
 use crate::parameters::{Interner, Parameters};
+use crate::observe::{self, Question, Seen};
 use crate::pool::{Pool, Slot};
 use crate::settings::Settings;
 use crate::statements::Statements;
@@ -41,6 +42,8 @@ pub(crate) enum Order {
     Kill(Option<TenantKey>),
     /// Hold back or let go on.
     Pause(bool),
+    /// Show what it has.
+    Show(Question, mpsc::UnboundedSender<Seen>),
     /// Take new settings.
     Reload(Arc<Settings>),
     /// Finish what is running, then end.
@@ -59,12 +62,14 @@ pub(crate) struct Worker {
     base: Rc<Parameters>,
     /// Of every worker, this one included.
     pub(crate) others: Vec<mpsc::UnboundedSender<Order>>,
+    /// Told when an operator wants the files to be read again.
+    pub(crate) reload_asked: Arc<Notify>,
     stopping: Cell<bool>,
     began: Instant,
 }
 
 impl Worker {
-    pub(crate) fn new(index: usize, settings: Arc<Settings>, others: Vec<mpsc::UnboundedSender<Order>>) -> Rc<Self> {
+    pub(crate) fn new(index: usize, settings: Arc<Settings>, others: Vec<mpsc::UnboundedSender<Order>>, reload_asked: Arc<Notify>) -> Rc<Self> {
         let parameters = Interner::default();
         let base = parameters.intern(Parameters::default());
         let worker = Rc::new(Self {
@@ -77,6 +82,7 @@ impl Worker {
             clients: RefCell::new(Slab::new()),
             pools: RefCell::default(),
             others,
+            reload_asked,
             stopping: Cell::new(false),
             began: Instant::now(),
         });
@@ -143,6 +149,10 @@ impl Worker {
                 }
             }
             Order::Pause(paused) => self.pools().iter().for_each(|pool| pool.pause(paused)),
+            Order::Show(question, answer) => {
+                // whoever asked may have gone
+                let _ = answer.send(observe::show(self, question));
+            }
             Order::Reload(settings) => self.take(settings),
             Order::Stop => {
                 self.stopping.set(true);

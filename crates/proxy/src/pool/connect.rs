@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{Pool, Slot};
 use crate::buffer::Buffer;
-use crate::link::{Held, Link, Passing};
+use crate::link::{Held, Link, Passing, Shown};
 use crate::settings::Server;
 use crate::statements::Prepared;
 use crate::stream::Stream;
@@ -189,7 +189,9 @@ async fn connect(pool: &Pool, slot: &Slot) -> Result<Box<Link>, ConnectError> {
     let session_no = if pool.signer.is_some() && !standby { Some(talk.bind().await?) } else { None };
     pool.welcome.borrow_mut().get_or_insert_with(|| Rc::new(told));
     let now = Instant::now();
+    let shown = Rc::new(Shown { process, user: Rc::clone(&slot.user), made_at: now });
     Ok(Box::new(Link {
+        shown,
         stream: talk.stream,
         slot: slot.clone(),
         process,

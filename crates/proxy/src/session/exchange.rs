@@ -88,7 +88,10 @@ impl Session {
             }
             if self.wants_input(link) {
                 match self.input.poll_fill(cx, &mut self.stream, CHUNK_BYTES) {
-                    Poll::Ready(Ok(count)) if count > 0 => progress = true,
+                    Poll::Ready(Ok(count)) if count > 0 => {
+                        self.used.bytes_in += count as u64;
+                        progress = true;
+                    }
                     Poll::Ready(_) => return Poll::Ready(Exchange::Over(Over::Left)),
                     Poll::Pending => {}
                 }
@@ -125,6 +128,7 @@ impl Session {
         if count == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
+        self.used.bytes_out += count as u64;
         let bytes = &scratch[..kept + count];
         link.over_time = self.client.over_time.get();
         let seen = match link.scan(bytes, &mut self.output, self.transparent) {

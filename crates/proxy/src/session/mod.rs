@@ -174,6 +174,12 @@ impl Session {
         self.kept = None;
         if let Over::Told(refusal) = over {
             let refusal = Refusal { fatal: true, ..refusal };
+            match self.client.tenant.borrow().as_ref().map(|tenant| tenant.key().clone()) {
+                Some(key) => {
+                    tracing::info!(tenant.id = %key, code = refusal.code, "a client of tenant {key} is ended: {}", refusal.message);
+                }
+                None => tracing::info!(code = refusal.code, "a client of login {:?} is ended: {}", self.login.name, refusal.message),
+            }
             refusal.write(self.output.tail());
             self.last_words().await;
         }
@@ -286,15 +292,16 @@ impl Session {
             Answer::Later(waiting) => waiting,
         };
         let longest = limits.and_then(|l| l.queue_wait).unwrap_or(self.worker.settings().queue_wait);
-        self.client.now_doing(Doing::Waiting, Instant::now());
-        let since = waiting.since;
+        let asked = waiting.since;
+        self.client.now_doing(Doing::Waiting, asked);
         let got = self.wait_for(waiting, longest).await;
         let now = Instant::now();
         self.client.now_doing(Doing::Idle, now);
+        let wait_micros = u64::try_from(now.duration_since(asked).as_micros()).unwrap_or(u64::MAX);
+        // a refusal is counted where it is told
+        let waited = Counters { waits: 1, wait_micros, ..Counters::default() };
+        self.pool.count(&waited);
         if let Some(tenant) = &self.current {
-            let wait_micros = u64::try_from(now.duration_since(since).as_micros()).unwrap_or(u64::MAX);
-            let refused = u64::from(matches!(got, Ok(Err(_))));
-            let waited = Counters { waits: 1, wait_micros, refused, ..Counters::default() };
             tenant.usage().add(&waited, self.worker.micros(now));
         }
         got
@@ -319,12 +326,13 @@ impl Session {
         self.client.transaction_since.set(None);
         self.client.reads(true);
         self.client.over_time.set(false);
+        self.used.transactions += 1;
+        self.used.server_micros = u64::try_from(now.duration_since(lease.since).as_micros()).unwrap_or(u64::MAX);
+        self.pool.count(&self.used);
         if let Some(tenant) = &self.current {
-            self.used.transactions += 1;
-            self.used.server_micros = u64::try_from(now.duration_since(lease.since).as_micros()).unwrap_or(u64::MAX);
             tenant.usage().add(&self.used, self.worker.micros(now));
-            self.used = Counters::default();
         }
+        self.used = Counters::default();
         if self.unnamed_bound {
             self.unnamed = Vec::new();
         }

@@ -35,6 +35,13 @@ impl Parameters {
         self.pairs.iter().all(|(name, _)| other.get(name).is_some())
     }
 
+    /// Whether going there changes a setting that the server tells its client of. It tells once for all that happens
+    /// between two ReadyForQuery, and nothing if the value is the old one in the end: what the client then does to such
+    /// a setting itself would not be heard. Not the application's name: nothing depends on it.
+    pub(crate) fn shows_another_than(&self, other: &Self) -> bool {
+        REPORTED.iter().any(|name| *name != "application_name" && self.get(name) != other.get(name))
+    }
+
     /// What differs on the way from here to there.
     pub(crate) fn changes_to<'a>(&self, other: &'a Self) -> Vec<(&'a str, &'a str)> {
         other.iter().filter(|(name, value)| self.get(name) != Some(value)).collect()
@@ -282,5 +289,19 @@ mod tests {
         assert_eq!(a.changes_to(&b), [("datestyle", "ISO"), ("timezone", "GMT")]);
         let interner = Interner::default();
         assert!(Rc::ptr_eq(&interner.intern(a.clone()), &interner.intern(a)));
+    }
+
+    #[test]
+    fn a_server_shows_another_time_zone_but_not_another_name() {
+        let with = |name: &str, value: &str| {
+            let mut made = Parameters::default();
+            made.set(name, value);
+            made
+        };
+        let none = Parameters::default();
+        assert!(with("TimeZone", "UTC").shows_another_than(&none) && none.shows_another_than(&with("TimeZone", "UTC")));
+        assert!(!with("TimeZone", "UTC").shows_another_than(&with("timezone", "UTC")));
+        assert!(!with("application_name", "a").shows_another_than(&with("application_name", "b")));
+        assert!(!with("search_path", "a").shows_another_than(&none));
     }
 }

@@ -304,9 +304,10 @@ impl Link {
         if front.context && self.inline_refusals {
             scan.drop_to(end);
             Refusal::context(&fields.message).write(scan.client.tail());
-        } else if front.own {
+        } else if front.own && (front.context || front.kind != Kind::Parse) {
             scan.drop_to(end);
         } else {
+            // that a statement cannot be prepared here is the answer to the client's Bind or Describe
             scan.seen.errors += 1;
             scan.pass_to(end);
         }
@@ -327,7 +328,7 @@ impl Link {
     /// The plan of a statement is no good any more: whatever is prepared here is prepared again when it is used next.
     fn forget_statement(&mut self) {
         self.dirty = true;
-        self.prepared.clear();
+        self.prepared.doubt();
     }
 
     /// Looks at what was done. Gives the number of rows an INSERT, UPDATE, DELETE, MERGE or COPY changed.
@@ -372,7 +373,7 @@ impl Link {
                 0
             }
             "DEALLOCATE" => {
-                self.prepared.clear();
+                self.prepared.doubt();
                 self.dirty = true;
                 0
             }

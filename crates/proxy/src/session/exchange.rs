@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tenantry_wire::backend::{self, TransactionStatus};
 
+use super::pump::OUT_BYTES_MAX;
 use super::{Over, Session};
 use crate::client::Doing;
 use crate::link::{Link, Seen};
@@ -48,11 +49,13 @@ impl Session {
             if let Err(refusal) = self.pump(link) {
                 return Poll::Ready(refusal.into());
             }
+            let held_up = link.out.len() > OUT_BYTES_MAX;
             if !link.out.is_empty() {
                 // a server that is gone is noticed when reading, with its last words
                 let _ = link.out.poll_drain(cx, &mut link.stream);
             }
-            let mut progress = false;
+            // there may be messages that waited only for room
+            let mut progress = held_up && link.out.is_empty();
             if self.output.len() < OUTPUT_BYTES_MAX {
                 match self.read_server(cx, link) {
                     Poll::Ready(Ok(None)) => progress = true,
@@ -98,7 +101,7 @@ impl Session {
 
     /// Whether more of the client's bytes are of use now.
     fn wants_input(&self, link: &Link) -> bool {
-        link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES || self.passing > 0
+        link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES.max(self.wanted) || self.passing > 0
     }
 
     /// Reads from the server and passes on to the client.
@@ -178,8 +181,9 @@ impl Session {
                 link.entered_inside = false;
                 link.rolled_back = false;
             }
-            let doing =
-                if link.status == TransactionStatus::Idle { Doing::Running } else { Doing::InTransaction };
+            // whoever has sent more already waits for the server, not the server for him
+            let idles = link.status != TransactionStatus::Idle && link.expect.is_empty();
+            let doing = if idles { Doing::InTransaction } else { Doing::Running };
             self.client.now_doing(doing, Instant::now());
         }
         if seen.fatal {

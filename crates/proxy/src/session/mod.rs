@@ -58,6 +58,8 @@ pub(crate) struct Session {
     cursor: usize,
     /// Bytes still to come of a large message that is being sent on.
     passing: usize,
+    /// Length of the message that begins there, if it has to come whole before it goes on.
+    wanted: usize,
     /// Bytes still to come of a large message that is dropped.
     dropping: usize,
     /// What the client has not read yet.
@@ -137,6 +139,7 @@ impl Session {
             input,
             cursor: 0,
             passing: 0,
+            wanted: 0,
             dropping: 0,
             output: Buffer::default(),
             startup: Rc::clone(&start.parameters),

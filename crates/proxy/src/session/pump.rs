@@ -3,12 +3,14 @@
 //! clean-up of a client's own statements is answered here.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use tenantry_wire::backend::TransactionStatus;
 use tenantry_wire::frontend::{self, TargetKind};
 use tenantry_wire::tag::frontend as tag;
 
 use super::Session;
+use crate::client::Doing;
 use crate::identify::naming::{self, Naming};
 use crate::link::{Expect, Kind, Link};
 use crate::refusal::Refusal;
@@ -16,7 +18,7 @@ use crate::statements::{Statement, StatementKey};
 use crate::text::{self, Opening};
 
 /// Bytes waiting to be sent to a server before no more are taken from the client.
-const OUT_BYTES_MAX: usize = 64 * 1024;
+pub(super) const OUT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of the client that are sent before the change of context is known to have succeeded. They are kept, so that
 /// they can be sent again on another connection.
 const REPLAY_BYTES_MAX: usize = 64 * 1024;
@@ -26,6 +28,9 @@ const LOOKED_AT_BYTES: usize = 2048;
 const NAME_BYTES_MAX: usize = 1024;
 /// Longest Parse message: it has to be kept whole.
 const PARSE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Longest of the messages that hold a name or a reason and nothing else.
+const SHORT_BYTES_MAX: usize = 16 * 1024;
 
 /// Names of statements on server connections begin like this; clients cannot use them.
 const OURS: &[u8] = b"tenantry_";
@@ -43,12 +48,19 @@ impl Session {
                 link.out.push(&available[..count]);
                 self.passing -= count;
                 self.cursor += count;
+                self.forget_sent();
                 if self.passing > 0 {
                     return Ok(());
                 }
                 continue;
             }
             let Some(header) = frontend::header(available).map_err(Refusal::violation)? else { return Ok(()) };
+            if self.entering && self.cursor + header.len > REPLAY_BYTES_MAX {
+                // too much to keep and send twice: the context has to stand first, which the server says when asked
+                frontend::write_flush(link.out.tail());
+                self.alone = true;
+                return Ok(());
+            }
             let whole = available.len() >= header.len;
             let looked_at = match header.tag {
                 tag::PARSE if header.len > PARSE_BYTES_MAX => {
@@ -57,25 +69,36 @@ impl Session {
                 tag::QUERY | tag::BIND | tag::COPY_DATA | tag::FUNCTION_CALL => {
                     whole || available.len() >= LOOKED_AT_BYTES
                 }
+                tag::PARSE => whole,
+                _ if header.len > SHORT_BYTES_MAX => {
+                    return Err(Refusal::violation(format_args!("message `{}` is too long", char::from(header.tag))));
+                }
                 _ => whole,
             };
             if !looked_at {
+                self.wanted = header.len;
                 return Ok(());
             }
+            self.wanted = 0;
             let goes_on = self.message(header.tag, header.len, link)?;
             if !goes_on {
                 return Ok(());
             }
-            if !self.entering {
-                self.input.consume(self.cursor);
-                self.cursor = 0;
-            }
+            self.forget_sent();
+        }
+    }
+
+    /// What was sent goes out of memory, unless it may have to be sent again on another connection.
+    fn forget_sent(&mut self) {
+        if !self.entering {
+            self.input.consume(self.cursor);
+            self.cursor = 0;
         }
     }
 
     /// Whether the client's next message has to wait for an answer of the server.
     fn must_wait(&mut self, link: &Link) -> bool {
-        if self.entering && (self.alone || self.cursor > REPLAY_BYTES_MAX) {
+        if self.entering && self.alone {
             return true;
         }
         if self.boundary {
@@ -90,6 +113,10 @@ impl Session {
 
     /// One message, whole or (of large ones) its beginning. `false`: stop here.
     fn message(&mut self, tag: u8, length: usize, link: &mut Link) -> Result<bool, Refusal> {
+        if self.client.doing.get() == Doing::InTransaction {
+            // the next statement of an open transaction: it can be cancelled, and nobody idles
+            self.client.now_doing(Doing::Running, Instant::now());
+        }
         match tag {
             tag::QUERY => return self.query(length, link),
             tag::PARSE => self.parse(length, link)?,
@@ -263,6 +290,9 @@ impl Session {
             }
         }
         let (name, key) = (statement.server_name(), &statement.key);
+        if link.prepared.is_unsure() && frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
+            link.expect.push_back(Expect::own(Kind::Close));
+        }
         // it came as a message of this form
         if frontend::write_parse(link.out.tail(), name.as_bytes(), &key.query, &key.types).is_ok() {
             link.expect.push_back(Expect::parse(Rc::clone(statement), own));

@@ -48,7 +48,9 @@ const ITERATIONS: u32 = 4096;
 fn config(ground: &Ground, size: Size, port: u16, folder: &Path) -> anyhow::Result<String> {
     let Ground { host, port: server, database, .. } = ground;
     let mut text = format!(
-        "[proxy]
+        "format = 1
+
+[proxy]
 listen = [\"127.0.0.1:{port}\"]
 clients_max = {clients}
 

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
+use super::cancels::Canceller;
 use super::exchange::{Exchange, Manner};
 use super::judge::{Fault, Heard, Judge};
 use super::report::{Kind, Tally};
 use super::speaker::{Speaker, Way, ZONES};
 use super::{ANSWER_WAIT_MAX, Soak, deeds};
 use crate::ground::Tenant;
-use crate::wire::{CancelKey, Login, Wire, WireError, cancel};
+use crate::wire::{Login, Wire, WireError};
 
 /// Most deeds of one session.
 const DEEDS_MAX: u32 = 60;
@@ -124,7 +125,9 @@ impl Client<'_> {
                 *self.tally.deeds.entry(name).or_default() += 1;
                 self.soak.done.fetch_add(1, Ordering::Relaxed);
                 if end == End::Cancelled {
-                    return Ok(wire.leave().await?);
+                    // it may have been turned away already
+                    let _ = wire.leave().await;
+                    return Ok(());
                 }
             }
             check_zone(&wire, self.speaker.zone)?;
@@ -172,24 +175,19 @@ impl Client<'_> {
         }
         let begin = Instant::now();
         wire.send(&exchange.bytes).await?;
-        let cancelling = match (exchange.manner, wire.key()) {
-            (Manner::Cancel(after), Some(key)) => {
-                Some(tokio::spawn(send_cancel(self.soak.port, key, Duration::from_millis(after))))
-            }
-            (Manner::ForgedCancel, Some(key)) => {
-                let forged = CancelKey { secret: key.secret ^ 0x5a5a, ..key };
-                Some(tokio::spawn(send_cancel(self.soak.port, forged, Duration::ZERO)))
-            }
-            _ => None,
-        };
         let ours = matches!(exchange.manner, Manner::Cancel(_));
         let mut judge = Judge::new(&exchange.wants, ours.then_some("57014"));
-        let answer = in_time(answer(wire, &mut judge, exchange.manner)).await;
-        if let Some(cancelling) = cancelling {
-            self.tally.cancels.0 += u64::from(ours);
-            // one that finds nobody to talk to has done nothing, which is what happens in a restart
-            let _ = cancelling.await;
-        }
+        let mut canceller = Canceller::of(wire, self.soak.port, exchange.manner);
+        let answer = in_time(answer(wire, &mut judge, exchange.manner));
+        let answer = match self.soak.abilities.hasty_cancels {
+            true => tokio::select! {
+                biased;
+                answer = answer => answer,
+                never = canceller.until_answered() => match never {},
+            },
+            false => tokio::join!(answer, canceller.once()).0,
+        };
+        self.tally.cancels.0 += canceller.sent;
         match answer? {
             // a client that is cancelled while it waits for a server connection may be turned away altogether
             Err(Fault::Refused(error)) if ours && error.severity == "FATAL" && error.code == "57014" => {}
@@ -249,11 +247,6 @@ async fn answer(wire: &mut Wire, judge: &mut Judge<'_>, manner: Manner) -> Resul
             tokio::time::sleep(SLOW.1).await;
         }
     }
-}
-
-async fn send_cancel(port: u16, key: CancelKey, after: Duration) -> Result<(), WireError> {
-    tokio::time::sleep(after).await;
-    cancel(port, key).await
 }
 
 /// The server says which time zone it uses, and it is the one this client set.

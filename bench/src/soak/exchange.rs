@@ -15,10 +15,10 @@ pub enum Manner {
     Plain,
     /// The answer is read with pauses.
     Slowly,
-    /// A cancel request follows after so many milliseconds.
+    /// Until the answer is there, a cancel request is sent every so many milliseconds.
     Cancel(u64),
-    /// A cancel request with a wrong secret follows: it must do nothing to anybody.
-    ForgedCancel,
+    /// The same with a wrong secret: it must do nothing to anybody.
+    ForgedCancel(u64),
 }
 
 /// One request and what must come back.

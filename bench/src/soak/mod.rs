@@ -10,6 +10,7 @@
 //! The soak can be told to sabotage itself, to show that it would notice.
 
 mod aftermath;
+mod cancels;
 mod client;
 pub mod deeds;
 pub mod exchange;
@@ -119,14 +120,13 @@ pub async fn run(plan: &Plan, options: &Options, observer: &dyn Observer) -> any
     observer.now(&format!("soaking {} with {clients} clients for {} s, seed {seed}", peer.name(), plan.seconds));
     let storm = tokio::spawn(storm::blow(soak.clone(), target, server));
     let lives: Vec<_> = (0..clients).map(|number| tokio::spawn(client::live(soak.clone(), number))).collect();
-    let watch = tokio::spawn(watch(soak.clone(), running.pids()));
-
+    // a pooler that has ended answers nobody: no use to go on
+    let (early, most) = watch(&soak, &mut running).await.with_context(|| format!("in the soak of seed {seed}"))?;
     let mut tally = Tally::default();
     for life in lives {
         tally.add(life.await.context("a client ended badly")?);
     }
     let _server = storm.await.context("the storm ended badly")??;
-    let (early, most) = watch.await.context("the watch ended badly")?;
     observer.now("looking at what is left");
     running.must_live()?;
     aftermath::inspect(&soak, plan.pool, peer != Peer::Direct).await?;
@@ -153,18 +153,19 @@ async fn finish(
     Ok(Report { peer: peer.name(), seed, tally, losses, memory_mb, findings: soak.findings })
 }
 
-/// Memory in MB: the most in the first quarter, and the most of all.
-async fn watch(soak: Arc<Soak>, pids: Vec<u32>) -> (f64, f64) {
+/// Looks after the pooler until all is over; its memory in MB: the most in the first quarter, and the most of all.
+async fn watch(soak: &Soak, running: &mut Running) -> anyhow::Result<(f64, f64)> {
     let (mut early, mut most) = (0.0f64, 0.0f64);
     while soak.goes_on() {
-        let now = megabytes(&pids);
+        running.must_live()?;
+        let now = megabytes(&running.pids());
         most = most.max(now);
         if soak.progress() < 0.25 {
             early = early.max(now);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    (early, most)
+    Ok((early, most))
 }
 
 fn megabytes(pids: &[u32]) -> f64 {

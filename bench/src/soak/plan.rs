@@ -60,6 +60,9 @@ pub(super) struct Abilities {
     pub(super) names: bool,
     /// A client may leave with several requests under way.
     pub(super) left_pipelines: bool,
+    /// Many cancel requests may come for one statement, and be dropped when the answer is there. PgBouncer 1.18 ends
+    /// over it (`bad client state`).
+    pub(super) hasty_cancels: bool,
 }
 
 impl Plan {
@@ -69,7 +72,8 @@ impl Plan {
 
     pub(super) fn abilities(&self) -> Abilities {
         let able = self.peer != Name::PgBouncer;
-        Abilities { names: able, left_pipelines: able || self.sabotage == Some(Sabotage::Abandon) }
+        let left_pipelines = able || self.sabotage == Some(Sabotage::Abandon);
+        Abilities { names: able, left_pipelines, hasty_cancels: able }
     }
 
     /// How clients name their tenant; one that stands more often is taken more often.

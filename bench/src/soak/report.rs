@@ -98,7 +98,7 @@ pub struct Tally {
     pub deeds: BTreeMap<&'static str, u64>,
     /// Connections left in the middle of a login, a request or an answer.
     pub cuts: u64,
-    /// Cancel requests, and how many of them came in time.
+    /// Cancel requests, and statements that were cancelled by them.
     pub cancels: (u64, u64),
     /// The longest wait for a whole answer.
     pub longest: Duration,
@@ -152,7 +152,7 @@ impl Report {
         let deeds: Vec<String> = tally.deeds.iter().map(|(name, count)| format!("{name} {count}")).collect();
         let mut text = format!(
             "Soak of {}, seed {}\n{} exchanges in {} sessions: {}\n\
-             {} left in the middle, {} of {} cancels came in time, longest answer {:.1} s\n\
+             {} left in the middle, {} statements cancelled by {} requests, longest answer {:.1} s\n\
              {} server connections terminated: {} clients lost; {} lost by the restart\n\
              memory early {early:.1} MB, at most {most:.1} MB, at the end {end:.1} MB\n",
             self.peer,
@@ -184,8 +184,8 @@ impl Report {
         let (tally, losses) = (&self.tally, &self.losses);
         json!({
             "format": 1, "title": "soak", "peer": self.peer, "seed": self.seed, "exchanges": tally.exchanges(),
-            "sessions": tally.sessions, "deeds": tally.deeds, "cuts": tally.cuts, "cancels": tally.cancels.0,
-            "cancelsInTime": tally.cancels.1, "longestSeconds": tally.longest.as_secs_f64(),
+            "sessions": tally.sessions, "deeds": tally.deeds, "cuts": tally.cuts, "cancelRequests": tally.cancels.0,
+            "cancelled": tally.cancels.1, "longestSeconds": tally.longest.as_secs_f64(),
             "terminated": losses.terminated, "lost": losses.lost, "lostByRestart": losses.lost_by_restart,
             "memoryMegabytes": self.memory_mb, "findings": all.iter().map(finding).collect::<Vec<_>>(),
         })

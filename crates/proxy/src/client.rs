@@ -67,6 +67,8 @@ pub(crate) struct Client {
     pub(crate) transaction_since: Cell<Option<Instant>>,
     pub(crate) connected_at: Instant,
     pub(crate) target: RefCell<Option<Target>>,
+    /// Since when it has not read what is there for it, while a server connection waits.
+    pub(crate) stuck_since: Cell<Option<Instant>>,
     /// The statement was cancelled for its time, so its error is to say so.
     pub(crate) over_time: Cell<bool>,
     end: Cell<Option<End>>,
@@ -94,6 +96,7 @@ impl Client {
             transaction_since: Cell::new(None),
             connected_at: now,
             target: RefCell::new(None),
+            stuck_since: Cell::new(None),
             over_time: Cell::new(false),
             end: Cell::new(None),
             waker: RefCell::new(None),
@@ -108,6 +111,15 @@ impl Client {
     pub(crate) fn now_doing(&self, doing: Doing, now: Instant) {
         self.doing.set(doing);
         self.since.set(now);
+    }
+
+    /// Whether it reads what is there for it.
+    pub(crate) fn reads(&self, reads: bool) {
+        match (reads, self.stuck_since.get()) {
+            (true, _) => self.stuck_since.set(None),
+            (false, None) => self.stuck_since.set(Some(Instant::now())),
+            (false, Some(_)) => {}
+        }
     }
 
     /// Ends it at its next step.

@@ -100,7 +100,23 @@ pub(crate) const REPORTED: &[&str] =
 
 /// Encodings in which a byte of a longer character may look like a quote or a backslash: what we read of a text could
 /// differ from what the server reads.
-const AMBIGUOUS_ENCODINGS: &[&str] = &["big5", "gb18030", "gbk", "johab", "sjis", "shiftjis", "mskanji", "win932", "windows932", "uhc", "win949", "windows949", "win950", "win936", "shiftjis2004"];
+const AMBIGUOUS_ENCODINGS: &[&str] = &[
+    "big5",
+    "gb18030",
+    "gbk",
+    "johab",
+    "sjis",
+    "shiftjis",
+    "mskanji",
+    "win932",
+    "windows932",
+    "uhc",
+    "win949",
+    "windows949",
+    "win950",
+    "win936",
+    "shiftjis2004",
+];
 
 /// Why a setting of the startup message is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -162,7 +178,8 @@ impl Asked {
             "tenantry.tenant" => return once(&mut self.tenant, "tenantry.tenant", value),
             "tenantry.auth" => return once(&mut self.auth, "tenantry.auth", value),
             "client_encoding" => {
-                let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+                let plain: String =
+                    value.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
                 if AMBIGUOUS_ENCODINGS.contains(&plain.as_str()) {
                     return Err(ParameterError::Encoding(value.to_owned()));
                 }
@@ -234,7 +251,9 @@ mod tests {
 
     #[test]
     fn every_spelling_of_options_is_read_as_the_server_reads_it() {
-        let asked = read(&[("options", r"-c timezone=UTC -csearch_path=a\ b --statement-timeout=5s -c tenantry.tenant=acme")]).unwrap();
+        let asked =
+            read(&[("options", r"-c timezone=UTC -csearch_path=a\ b --statement-timeout=5s -c tenantry.tenant=acme")])
+                .unwrap();
         assert_eq!(asked.parameters.get("search_path"), Some("a b"));
         assert_eq!(asked.parameters.get("statement_timeout"), Some("5s"));
         assert_eq!((asked.parameters.get("timezone"), asked.tenant.as_deref()), (Some("UTC"), Some("acme")));
@@ -275,7 +294,9 @@ mod tests {
 
     #[test]
     fn encodings_in_which_quotes_hide_are_refused() {
-        assert!(read(&[("client_encoding", "SJIS")]).is_err() && read(&[("client_encoding", "Shift_JIS_2004")]).is_err());
+        assert!(
+            read(&[("client_encoding", "SJIS")]).is_err() && read(&[("client_encoding", "Shift_JIS_2004")]).is_err()
+        );
         assert!(read(&[("client_encoding", "UTF-8")]).is_ok());
     }
 

@@ -31,6 +31,12 @@ pub(crate) fn spawn(worker: Rc<Worker>, mut lease: Lease, sent_whole: bool) {
         cancel_if_busy(&lease);
         return;
     }
+    if lease.unsynced {
+        // a Sync of ours would commit what the client never asked to be committed
+        lease.doom("a client left in the middle of a batch");
+        cancel_if_busy(&lease);
+        return;
+    }
     tokio::task::spawn_local(async move {
         let rested = tokio::time::timeout(RECOVER_WITHIN, rest(&worker, &mut lease)).await;
         if !matches!(rested, Ok(Ok(()))) {
@@ -63,10 +69,6 @@ async fn rest(worker: &Worker, lease: &mut Lease) -> Result<(), Hopeless> {
     if lease.copy_in {
         frontend::write_copy_fail(lease.out.tail(), b"the client left").map_err(|_| Hopeless)?;
         lease.copy_in = false;
-    }
-    if lease.unsynced {
-        lease.write_sync();
-        lease.unsynced = false;
     }
     if tokio::time::timeout(ENDS_BY_ITSELF_WITHIN, drained(worker, lease)).await.is_err() {
         cancel_if_busy(lease);

@@ -55,6 +55,12 @@ impl Refusal {
             .hint("Nothing was executed. The signing key may have been retired: reload the proxy's credentials.")
     }
 
+    /// A statement took longer than its tenant's plan allows, and was cancelled.
+    pub(crate) fn over_time() -> Self {
+        Self::new("57014", "tenantry: the statement took longer than the tenant's plan allows")
+            .hint("Make it shorter, or raise statement_time in the plan.")
+    }
+
     /// The server connection ended.
     pub(crate) fn server_gone() -> Self {
         Self::fatal("08006", "tenantry: the connection to the database ended").hint("Connect again.")

@@ -95,10 +95,6 @@ impl Prepared {
         self.uses.insert(number, self.clock);
     }
 
-    pub(crate) fn remove(&mut self, number: u64) {
-        self.uses.remove(&number);
-    }
-
     /// They are gone from the server.
     pub(crate) fn clear(&mut self) {
         self.uses.clear();
@@ -167,7 +163,10 @@ mod tests {
         let mut prepared = Prepared::default();
         (1..=3).for_each(|n| prepared.insert(n));
         assert!(prepared.touch(1) && !prepared.touch(9));
-        assert_eq!((prepared.evict(), prepared.evict(), prepared.evict(), prepared.evict()), (Some(2), Some(3), Some(1), None));
+        assert_eq!(
+            (prepared.evict(), prepared.evict(), prepared.evict(), prepared.evict()),
+            (Some(2), Some(3), Some(1), None)
+        );
     }
 
     #[test]

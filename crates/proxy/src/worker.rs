@@ -173,8 +173,9 @@ impl Worker {
         loop {
             interval.tick().await;
             let now = Instant::now();
+            let read_within = self.settings().read_within;
             for (_, client) in self.clients.borrow().iter() {
-                look_after(client, now);
+                look_after(client, read_within, now);
             }
             if self.stopping.get() {
                 self.end_idle();
@@ -188,7 +189,10 @@ impl Worker {
 }
 
 /// What time and the operator's decisions mean for one client.
-fn look_after(client: &Client, now: Instant) {
+fn look_after(client: &Client, read_within: Duration, now: Instant) {
+    if client.stuck_since.get().is_some_and(|since| now.duration_since(since) > read_within) {
+        return client.end(End::SlowReader);
+    }
     let tenant = client.tenant.borrow();
     let Some(tenant) = &*tenant else { return };
     match tenant.state() {

@@ -82,10 +82,14 @@ pub(crate) struct Link {
     pub(crate) rolled_back: bool,
     /// Cursors that a client holds beyond its transactions.
     pub(crate) held_cursors: u32,
+    /// The statement was cancelled because its time was over.
+    pub(crate) over_time: bool,
     /// The client is told at once when a change of context is refused: it happens inside its transaction.
     pub(crate) inline_refusals: bool,
     /// Somebody changed something that outlives a transaction.
     pub(crate) dirty: bool,
+    /// The client took its settings back to what they were.
+    pub(crate) was_reset: bool,
     /// It must not be used again, and why.
     pub(crate) doomed: Option<&'static str>,
     /// Whether a standby answers: no context can be held there.

@@ -97,11 +97,20 @@ impl Link {
             if end <= bytes.len() {
                 let body = &bytes[scan.at + 5..end];
                 self.message(header.tag, body, end, &mut scan, session)?;
+                if scan.seen.context_refused.is_some() && !self.inline_refusals {
+                    // what follows answers nothing that was executed, and all of it is said again elsewhere
+                    scan.drop_to(bytes.len());
+                    break;
+                }
             } else if matches!(header.tag, tag::DATA_ROW | tag::COPY_DATA) || header.len > LOOKED_INTO_BYTES_MAX {
                 // large: pass on what has come
                 self.large(header.tag, &mut scan)?;
                 self.passing.left = end - bytes.len();
-                if self.passing.drop { scan.drop_to(bytes.len()) } else { scan.pass_to(bytes.len()) }
+                if self.passing.drop {
+                    scan.drop_to(bytes.len())
+                } else {
+                    scan.pass_to(bytes.len())
+                }
                 break;
             } else {
                 break;
@@ -136,14 +145,7 @@ impl Link {
         self.expect.front().is_some_and(|e| e.own)
     }
 
-    fn message(
-        &mut self,
-        tag: u8,
-        body: &[u8],
-        end: usize,
-        scan: &mut Scan<'_>,
-        session: bool,
-    ) -> Result<(), Desync> {
+    fn message(&mut self, tag: u8, body: &[u8], end: usize, scan: &mut Scan<'_>, session: bool) -> Result<(), Desync> {
         let out_of_turn = Err(Desync::OutOfTurn(tag));
         let front = self.expect.front().map(|e| (e.kind, e.own));
         let own = front.is_some_and(|(_, own)| own);
@@ -179,7 +181,11 @@ impl Link {
                     self.expect.pop_front();
                 }
                 let Some(front) = self.expect.front().filter(|e| e.ends_with_ready()) else { return out_of_turn };
-                if front.own { scan.drop_to(end) } else { scan.pass_to(end) }
+                if front.own {
+                    scan.drop_to(end)
+                } else {
+                    scan.pass_to(end)
+                }
                 scan.seen.ready += u32::from(!front.own);
                 self.copy_in = false;
                 self.pop(scan);
@@ -241,12 +247,18 @@ impl Link {
                 if own || front.is_none() { scan.drop_to(end) } else { scan.pass_to(end) }
             }
             tag::NOTIFICATION => {
-                if session { scan.pass_to(end) } else { scan.drop_to(end) }
+                if session {
+                    scan.pass_to(end)
+                } else {
+                    scan.drop_to(end)
+                }
             }
             tag::PARAMETER_STATUS => {
                 let (name, value) = backend::parameter_status(body)?;
                 self.standby = if name == "in_hot_standby" { value == "on" } else { self.standby };
-                if own || front.is_none() {
+                // a rollback of the change of context brings the former user's settings back for a moment
+                let anothers = self.entered_inside && self.rolled_back;
+                if own || anothers || front.is_none() {
                     scan.drop_to(end);
                 } else {
                     scan.seen.parameters.push((name.into(), value.into()));
@@ -306,6 +318,10 @@ impl Link {
             Refusal::context(&fields.message).write(scan.client.tail());
         } else if front.own && (front.context || front.kind != Kind::Parse) {
             scan.drop_to(end);
+        } else if self.over_time && &*fields.code == "57014" {
+            scan.drop_to(end);
+            scan.seen.errors += 1;
+            Refusal::over_time().write(scan.client.tail());
         } else {
             // that a statement cannot be prepared here is the answer to the client's Bind or Describe
             scan.seen.errors += 1;
@@ -340,8 +356,12 @@ impl Link {
                 self.rolled_back = true;
                 0
             }
-            "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW"
-            | "EXPLAIN" => 0,
+            "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW" | "EXPLAIN" => 0,
+            "RESET" => {
+                self.dirty = true;
+                self.was_reset = true;
+                0
+            }
             "SET" if expect.harmless => 0,
             "SET" => {
                 match &expect.sets {
@@ -392,11 +412,6 @@ impl Link {
     pub(crate) fn unsure(&mut self) {
         self.held = Held::Unknown;
         self.dirty = true;
-    }
-
-    /// Whether the last transaction failed or is open.
-    pub(crate) fn is_in_transaction(&self) -> bool {
-        self.status != TransactionStatus::Idle
     }
 }
 

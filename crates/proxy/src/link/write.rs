@@ -75,11 +75,7 @@ impl Link {
         Ok(Entry::Alone)
     }
 
-    fn write_context(
-        &mut self,
-        want: &Want<'_>,
-        signer: &Signer,
-    ) -> Result<(), TokenError> {
+    fn write_context(&mut self, want: &Want<'_>, signer: &Signer) -> Result<(), TokenError> {
         let Some(tenant) = want.tenant else {
             self.write_statement("SELECT tenantry.release()", &UNTYPED, &[]);
             return Ok(());

@@ -9,7 +9,6 @@ use std::time::Instant;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256};
 use rustls::pki_types::ServerName;
 use secrecy::ExposeSecret;
-use tenantry_model::Class;
 use tenantry_wire::backend::{self, Authentication, TransactionStatus};
 use tenantry_wire::frontend;
 use tenantry_wire::frontend::ProtocolVersion;
@@ -33,7 +32,7 @@ const SCRAM_MESSAGES_MAX: usize = 8 * 1024;
 
 /// Why a server connection could not be made.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
+pub(crate) enum ConnectError {
     /// The network says no.
     #[error("cannot reach the server at {at}")]
     Unreachable {
@@ -95,17 +94,8 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// The class of the failure.
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Unreachable { .. } | Self::TooLong { .. } => Class::Unavailable,
-            Self::Refused { .. } | Self::Method { .. } | Self::NoTls { .. } | Self::Tls { .. } => Class::Denied,
-            Self::Protocol { .. } => Class::Unavailable,
-        }
-    }
-
     /// What an operator can do.
-    pub fn remedy(&self) -> &'static str {
+    pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } | Self::TooLong { .. } => "check that the server runs and the address is right",
             Self::Refused { .. } => "check the credentials file and pg_hba.conf",
@@ -220,6 +210,8 @@ async fn connect(pool: &Pool, slot: &Slot) -> Result<Box<Link>, ConnectError> {
         entered_inside: false,
         rolled_back: false,
         held_cursors: 0,
+        over_time: false,
+        was_reset: false,
         inline_refusals: false,
         dirty: false,
         doomed: None,

@@ -122,6 +122,11 @@ impl Pool {
         })
     }
 
+    /// Most connections there can be.
+    pub(crate) fn size(&self) -> u32 {
+        self.inner.borrow().size
+    }
+
     /// Asks for a connection.
     pub(crate) fn ask(self: &Rc<Self>, asker: Asker) -> Result<Answer, Refusal> {
         let now = Instant::now();

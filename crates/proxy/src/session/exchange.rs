@@ -69,9 +69,9 @@ impl Session {
             }
             if !self.output.is_empty() {
                 match self.output.poll_drain(cx, &mut self.stream) {
-                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Ok(())) => self.client.reads(true),
                     Poll::Ready(Err(_)) => return Poll::Ready(Exchange::Over(Over::Left)),
-                    Poll::Pending => {}
+                    Poll::Pending => self.client.reads(false),
                 }
             }
             if self.is_over(link) {
@@ -96,7 +96,8 @@ impl Session {
 
     /// Whether the transaction is over, and nothing of it is left on the way.
     fn is_over(&self, link: &Link) -> bool {
-        self.sent && self.passing == 0 && link.is_idle() && self.output.is_empty()
+        // what the client has not read yet needs no server
+        self.sent && self.passing == 0 && link.is_idle()
     }
 
     /// Whether more of the client's bytes are of use now.
@@ -119,6 +120,7 @@ impl Session {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         let bytes = &scratch[..kept + count];
+        link.over_time = self.client.over_time.get();
         let seen = match link.scan(bytes, &mut self.output, self.transparent) {
             Ok(seen) => seen,
             Err(desync) => {
@@ -172,6 +174,11 @@ impl Session {
                 self.keep_setting(&name, value);
             }
         }
+        if std::mem::take(&mut link.was_reset) {
+            // to what the client asked for when it connected, not to what our connection had before
+            self.parameters = Rc::clone(&self.startup);
+            self.announce();
+        }
         if seen.ready > 0 {
             if link.status == TransactionStatus::Idle {
                 if link.entered_inside && link.rolled_back {
@@ -185,6 +192,7 @@ impl Session {
             let idles = link.status != TransactionStatus::Idle && link.expect.is_empty();
             let doing = if idles { Doing::InTransaction } else { Doing::Running };
             self.client.now_doing(doing, Instant::now());
+            self.client.over_time.set(false);
         }
         if seen.fatal {
             link.doom("the server closed it");
@@ -209,7 +217,7 @@ impl Session {
     }
 
     /// Tells the client the settings it has again.
-    pub(super) fn announce(&mut self) {
+    fn announce(&mut self) {
         for (name, value) in self.parameters.iter() {
             if REPORTED.contains(&name) {
                 // a value with a zero byte was refused when it came

@@ -25,8 +25,8 @@ use crate::buffer::Buffer;
 use crate::client::{Client, Doing, End};
 use crate::link::{Entry, Held, Link, Want};
 use crate::parameters::Parameters;
-use crate::recover;
 use crate::pool::{Answer, Asker, Lease, NOBODY, Pool};
+use crate::recover;
 use crate::refusal::Refusal;
 use crate::settings::{Login, Mode, Settings};
 use crate::statements::Statement;
@@ -202,7 +202,7 @@ impl Session {
 
     /// Gets a server connection and runs one transaction on it. The inner error is told to the client, which stays.
     async fn transaction(&mut self, opening: Opening) -> Result<Result<(), Refusal>, Over> {
-        let mut retried = false;
+        let mut refused = 0;
         loop {
             let mut lease = match self.server().await? {
                 Ok(lease) => lease,
@@ -238,10 +238,11 @@ impl Session {
                     self.cursor = 0;
                     self.passing = 0;
                     self.entering = false;
-                    if retried {
+                    refused += 1;
+                    // each of them may hold what a former tenant left; a new one holds nothing
+                    if refused > self.pool.size() {
                         return Ok(Err(Refusal::context(&reason)));
                     }
-                    retried = true;
                 }
                 Exchange::Over(over) => {
                     self.leave(lease);
@@ -274,8 +275,16 @@ impl Session {
         };
         let longest = limits.and_then(|l| l.queue_wait).unwrap_or(self.worker.settings().queue_wait);
         self.client.now_doing(Doing::Waiting, Instant::now());
+        let since = waiting.since;
         let got = self.wait_for(waiting, longest).await;
-        self.client.now_doing(Doing::Idle, Instant::now());
+        let now = Instant::now();
+        self.client.now_doing(Doing::Idle, now);
+        if let Some(tenant) = &self.current {
+            let wait_micros = u64::try_from(now.duration_since(since).as_micros()).unwrap_or(u64::MAX);
+            let refused = u64::from(matches!(got, Ok(Err(_))));
+            let waited = Counters { waits: 1, wait_micros, refused, ..Counters::default() };
+            tenant.usage().add(&waited, self.worker.micros(now));
+        }
         got
     }
 
@@ -296,6 +305,7 @@ impl Session {
         let now = Instant::now();
         self.client.now_doing(Doing::Idle, now);
         self.client.transaction_since.set(None);
+        self.client.reads(true);
         self.client.over_time.set(false);
         if let Some(tenant) = &self.current {
             self.used.transactions += 1;
@@ -332,10 +342,15 @@ impl Session {
             End::Deleted => Refusal::fatal("42501", "tenantry: there is no such tenant"),
             End::Killed => Refusal::fatal("57P01", "tenantry: an operator ended this connection"),
             End::Shutdown => Refusal::shutting_down(),
-            End::TransactionTime => Refusal::fatal("57014", "tenantry: the transaction took longer than the tenant's plan allows")
-                .hint("Use shorter transactions, or raise transaction_time."),
-            End::IdleInTransaction => Refusal::fatal("25P03", "tenantry: a transaction was left open for longer than the tenant's plan allows")
-                .hint("Commit before waiting for anything else, or raise idle_in_transaction."),
+            End::TransactionTime => {
+                Refusal::fatal("57014", "tenantry: the transaction took longer than the tenant's plan allows")
+                    .hint("Use shorter transactions, or raise transaction_time.")
+            }
+            End::IdleInTransaction => Refusal::fatal(
+                "25P03",
+                "tenantry: a transaction was left open for longer than the tenant's plan allows",
+            )
+            .hint("Commit before waiting for anything else, or raise idle_in_transaction."),
             End::SlowReader => return Some(Over::Left),
         };
         Some(Over::Told(refusal))
@@ -343,11 +358,7 @@ impl Session {
 }
 
 impl Lease {
-    fn enter_for(
-        &mut self,
-        want: &Want<'_>,
-        opening: Opening,
-    ) -> Result<Entry, tenantry_model::token::TokenError> {
+    fn enter_for(&mut self, want: &Want<'_>, opening: Opening) -> Result<Entry, tenantry_model::token::TokenError> {
         let pool = Rc::clone(self.pool());
         let link: &mut Link = self;
         link.enter(want, opening, pool.signer.as_ref())

@@ -113,10 +113,6 @@ impl Session {
 
     /// One message, whole or (of large ones) its beginning. `false`: stop here.
     fn message(&mut self, tag: u8, length: usize, link: &mut Link) -> Result<bool, Refusal> {
-        if self.client.doing.get() == Doing::InTransaction {
-            // the next statement of an open transaction: it can be cancelled, and nobody idles
-            self.client.now_doing(Doing::Running, Instant::now());
-        }
         match tag {
             tag::QUERY => return self.query(length, link),
             tag::PARSE => self.parse(length, link)?,
@@ -129,6 +125,7 @@ impl Session {
                 (expect.harmless, expect.sets) = std::mem::take(&mut self.bound_setting);
                 link.expect.push_back(expect);
                 link.unsynced = true;
+                self.at_work();
             }
             tag::SYNC => {
                 self.forward(length, link);
@@ -170,6 +167,13 @@ impl Session {
         self.passing = length - count;
     }
 
+    /// The server has something to do from now on.
+    fn at_work(&self) {
+        if self.client.doing.get() != Doing::Running {
+            self.client.now_doing(Doing::Running, Instant::now());
+        }
+    }
+
     fn body(&self, length: usize) -> &[u8] {
         let available = &self.input.unread()[self.cursor..];
         &available[5..length.min(available.len())]
@@ -177,6 +181,7 @@ impl Session {
 
     /// Something was sent that ends with ReadyForQuery.
     fn sent(&mut self, link: &mut Link) {
+        self.at_work();
         self.sent = true;
         link.unsynced = false;
         self.boundary = self.names_tenants();
@@ -188,11 +193,8 @@ impl Session {
         let text = if whole { frontend::query(body).map_err(Refusal::violation)? } else { body };
         let opening = Opening::of(text);
         let deallocated = if opening == Opening::Deallocate { text::deallocated(text) } else { None };
-        let naming = if self.names_tenants() && !self.named {
-            naming::of_query(text, &self.settings().presets)
-        } else {
-            Naming::Nobody
-        };
+        let naming =
+            if self.names_tenants() { naming::of_query(text, &self.settings().presets) } else { Naming::Nobody };
         if !self.transparent {
             match opening {
                 Opening::DeallocateAll => {
@@ -290,7 +292,9 @@ impl Session {
             }
         }
         let (name, key) = (statement.server_name(), &statement.key);
-        if link.prepared.is_unsure() && frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
+        if link.prepared.is_unsure()
+            && frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok()
+        {
             link.expect.push_back(Expect::own(Kind::Close));
         }
         // it came as a message of this form
@@ -306,7 +310,7 @@ impl Session {
         let name = &body[portal_end + 1..statement_end];
         let name_is_unnamed = name.is_empty();
         let known = if name_is_unnamed { None } else { self.statements.get(name).cloned() };
-        if self.names_tenants() && !self.named {
+        if self.names_tenants() {
             let whole = self.input.unread().len() - self.cursor >= length;
             let text: &[u8] = match &known {
                 Some(statement) => &statement.key.query,

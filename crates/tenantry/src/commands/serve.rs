@@ -16,6 +16,9 @@ const AFTER: &str = "\
 Roles:
   proxy    PostgreSQL clients connect to it instead of the server: it pools connections, and carries the tenant
 
+Examples:
+  tenantry serve --config tenantry.toml
+
 SIGTERM and Ctrl-C let open transactions end, then the process. SIGHUP reads the files again.
 
 Exit codes: 0 stopped as asked, 2 could not start.";

@@ -5,6 +5,7 @@
 mod bad_input;
 mod contracts;
 mod help;
+mod proxy;
 mod registry_file;
 mod round_trip;
 mod support;

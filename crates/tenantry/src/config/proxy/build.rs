@@ -43,7 +43,8 @@ pub(crate) fn build(
     for (name, section) in &section.databases {
         databases.push(Arc::new(database(name, section, &base, followed)?));
     }
-    let logins = section.logins.iter().map(|(name, l)| login(name, l, &base).map(Arc::new)).collect::<Result<_, _>>()?;
+    let logins =
+        section.logins.iter().map(|(name, l)| login(name, l, &base).map(Arc::new)).collect::<Result<_, _>>()?;
     let mut mock_secret = [0; 32];
     random(&mut mock_secret)?;
     Ok(Settings {
@@ -60,6 +61,7 @@ pub(crate) fn build(
         prepared_max: section.prepared_max.max(1),
         queue_wait: Duration::from_millis(section.queue_wait_ms),
         login_within: Duration::from_millis(section.login_within_ms),
+        read_within: Duration::from_millis(section.read_within_ms),
         drain_within: Duration::from_millis(section.drain_within_ms),
         mock_secret,
     })
@@ -101,7 +103,9 @@ fn login(name: &str, section: &LoginSection, base: &Path) -> Result<LoginSetting
             let mut salt = [0; SALT_BYTES];
             random(&mut salt)?;
             let made = Verifier::from_password(password.expose_secret().as_bytes(), &salt, ITERATIONS_MIN);
-            Some(made.map_err(|e| Failure::caller(format!("the password of login `{name}` cannot be used")).because(e))?)
+            Some(
+                made.map_err(|e| Failure::caller(format!("the password of login `{name}` cannot be used")).because(e))?,
+            )
         }
         (None, None) => None,
     };
@@ -121,10 +125,19 @@ fn database(
     base: &Path,
     followed: &mut BTreeMap<PathBuf, Followed>,
 ) -> Result<Database, Failure> {
-    let key = section.key.map_or(KeyKind::Uuid, kind);
-    let (mut database, slots, signing) = match &section.credentials {
+    let (mut database, slots, signing, known) = match &section.credentials {
         Some(path) => isolated(section, &base.join(path))?,
         None => plain(name, section, base)?,
+    };
+    let key = match (section.key.map(kind), known) {
+        (Some(said), Some(known)) if said != known => {
+            return Err(Failure::caller(format!(
+                "database `{name}` has `key = \"{said:?}\"`, and its tenant column is {known:?}"
+            ))
+            .code("proxy-settings")
+            .remedy("leave `key` out: the credentials file names it"));
+        }
+        (said, known) => said.or(known).unwrap_or(KeyKind::Uuid),
     };
     if let Some(own) = &section.database {
         database.2.clone_from(own);
@@ -171,13 +184,15 @@ fn database(
 
 type Address = (String, u16, String);
 type Signing = Option<(i16, SecretString)>;
+/// Address, logins, signing key, and the type of the tenant column as far as it is known.
+type Known = (Address, Vec<SlotLogin>, Signing, Option<KeyKind>);
 
 fn context_key(kid: i16, secret: &SecretString) -> Result<ContextKey, Failure> {
     ContextKey::from_hex(kid, secret.expose_secret())
         .map_err(|e| Failure::caller("the signing key in the credentials file is no key").because(e))
 }
 
-fn isolated(section: &DatabaseSection, path: &PathBuf) -> Result<(Address, Vec<SlotLogin>, Signing), Failure> {
+fn isolated(section: &DatabaseSection, path: &Path) -> Result<Known, Failure> {
     let credentials = Credentials::read(path)?;
     let slots = credentials
         .logins
@@ -188,13 +203,14 @@ fn isolated(section: &DatabaseSection, path: &PathBuf) -> Result<(Address, Vec<S
     let host = section.host.clone().unwrap_or_else(|| credentials.host.clone());
     let signing = (credentials.signing_key.kid, SecretString::from(credentials.signing_key.key.clone()));
     let address = (host, section.port.unwrap_or(credentials.port), credentials.database.clone());
-    Ok((address, slots, Some(signing)))
+    Ok((address, slots, Some(signing), credentials.tenant_key))
 }
 
-fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<(Address, Vec<SlotLogin>, Signing), Failure> {
+fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<Known, Failure> {
     let missing = |what: &str| {
-        Failure::caller(format!("database `{name}` has neither `credentials` nor `{what}`"))
-            .remedy("name the credentials file that `tenantry apply` wrote, or user, password_file, host and connections")
+        Failure::caller(format!("database `{name}` has neither `credentials` nor `{what}`")).remedy(
+            "name the credentials file that `tenantry apply` wrote, or user, password_file, host and connections",
+        )
     };
     let user = section.user.clone().ok_or_else(|| missing("user"))?;
     let file = section.password_file.as_ref().ok_or_else(|| missing("password_file"))?;
@@ -202,18 +218,19 @@ fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<(Address,
     let connections = section.connections.unwrap_or(10);
     let slots = (0..connections).map(|_| SlotLogin { user: user.clone(), password: password.clone() }).collect();
     let host = section.host.clone().ok_or_else(|| missing("host"))?;
-    Ok(((host, section.port.unwrap_or(5432), name.to_owned()), slots, None))
+    Ok(((host, section.port.unwrap_or(5432), name.to_owned()), slots, None, None))
 }
 
 fn tls(section: &TlsSection, base: &Path) -> Result<ClientTls, Failure> {
     let unreadable = |path: &Path| {
         let path = path.display().to_string();
-        move |e| Failure::caller(format!("cannot read {path}")).because(e).remedy("check the path; the file must be PEM")
+        move |e| {
+            Failure::caller(format!("cannot read {path}")).because(e).remedy("check the path; the file must be PEM")
+        }
     };
     let certificate = base.join(&section.certificate);
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&certificate)
-        .and_then(Iterator::collect)
-        .map_err(unreadable(&certificate))?;
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(&certificate).and_then(Iterator::collect).map_err(unreadable(&certificate))?;
     let key = base.join(&section.key);
     let key = PrivateKeyDer::from_pem_file(&key).map_err(unreadable(&key))?;
     let end_point = chain.first().and_then(|c| scram::end_point(c));
@@ -228,7 +245,9 @@ fn tls(section: &TlsSection, base: &Path) -> Result<ClientTls, Failure> {
             let mut roots = rustls::RootCertStore::empty();
             for authority in CertificateDer::pem_file_iter(&path).map_err(unreadable(&path))? {
                 let authority = authority.map_err(unreadable(&path))?;
-                roots.add(authority).map_err(|e| Failure::caller(format!("{} holds no authority", path.display())).because(e))?;
+                roots
+                    .add(authority)
+                    .map_err(|e| Failure::caller(format!("{} holds no authority", path.display())).because(e))?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .allow_unauthenticated()

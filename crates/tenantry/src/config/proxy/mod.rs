@@ -35,6 +35,8 @@ pub(crate) struct ProxySection {
     pub(crate) queue_wait_ms: u64,
     /// Longest time for a login, in milliseconds.
     pub(crate) login_within_ms: u64,
+    /// How long a client may leave unread what a server connection waits to be rid of, in milliseconds.
+    pub(crate) read_within_ms: u64,
     /// How long open transactions may go on after a request to stop, in milliseconds.
     pub(crate) drain_within_ms: u64,
     /// TLS towards clients.
@@ -66,6 +68,7 @@ impl Default for ProxySection {
             prepared_max: 500,
             queue_wait_ms: 30_000,
             login_within_ms: 15_000,
+            read_within_ms: 60_000,
             drain_within_ms: 30_000,
             tls: None,
             databases: BTreeMap::new(),

@@ -112,7 +112,11 @@ impl Link {
                 // large: pass on what has come
                 self.large(header.tag, &mut scan)?;
                 self.passing.left = end - bytes.len();
-                if self.passing.drop { scan.drop_to(bytes.len()) } else { scan.pass_to(bytes.len()) }
+                if self.passing.drop {
+                    scan.drop_to(bytes.len())
+                } else {
+                    scan.pass_to(bytes.len())
+                }
                 break;
             } else {
                 break;
@@ -147,14 +151,7 @@ impl Link {
         self.expect.front().is_some_and(|e| e.own)
     }
 
-    fn message(
-        &mut self,
-        tag: u8,
-        body: &[u8],
-        end: usize,
-        scan: &mut Scan<'_>,
-        session: bool,
-    ) -> Result<(), Desync> {
+    fn message(&mut self, tag: u8, body: &[u8], end: usize, scan: &mut Scan<'_>, session: bool) -> Result<(), Desync> {
         let out_of_turn = Err(Desync::OutOfTurn(tag));
         let front = self.expect.front().map(|e| (e.kind, e.own));
         let own = front.is_some_and(|(_, own)| own);
@@ -190,7 +187,11 @@ impl Link {
                     self.expect.pop_front();
                 }
                 let Some(front) = self.expect.front().filter(|e| e.ends_with_ready()) else { return out_of_turn };
-                if front.own { scan.drop_to(end) } else { scan.pass_to(end) }
+                if front.own {
+                    scan.drop_to(end)
+                } else {
+                    scan.pass_to(end)
+                }
                 scan.seen.ready += u32::from(!front.own);
                 self.copy_in = false;
                 self.pop(scan);
@@ -252,7 +253,11 @@ impl Link {
                 if own || front.is_none() { scan.drop_to(end) } else { scan.pass_to(end) }
             }
             tag::NOTIFICATION => {
-                if session { scan.pass_to(end) } else { scan.drop_to(end) }
+                if session {
+                    scan.pass_to(end)
+                } else {
+                    scan.drop_to(end)
+                }
             }
             tag::PARAMETER_STATUS => {
                 let (name, value) = backend::parameter_status(body)?;
@@ -371,8 +376,7 @@ impl Link {
                 self.rolled_back = true;
                 0
             }
-            "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW"
-            | "EXPLAIN" => 0,
+            "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW" | "EXPLAIN" => 0,
             "RESET" => {
                 self.dirty = true;
                 self.was_reset = true;

@@ -62,25 +62,23 @@ impl Link {
             (None, true) => self.write_statement("RESET ALL", &UNTYPED, &[]),
             _ => {}
         }
+        let shows = self.parameters.shows_another_than(want.parameters);
         if context || reset {
             self.parameters = Rc::clone(&self.base);
             self.dirty = false;
         }
         self.write_parameters(want.parameters);
         self.held = held;
-        self.entered_inside = first == Opening::Rows;
-        if first == Opening::Rows {
+        let joined = first == Opening::Rows && !shows;
+        self.entered_inside = joined;
+        if joined {
             return Ok(Entry::Joined);
         }
         self.write_sync();
         Ok(Entry::Alone)
     }
 
-    fn write_context(
-        &mut self,
-        want: &Want<'_>,
-        signer: &Signer,
-    ) -> Result<(), TokenError> {
+    fn write_context(&mut self, want: &Want<'_>, signer: &Signer) -> Result<(), TokenError> {
         let Some(tenant) = want.tenant else {
             self.write_statement("SELECT tenantry.release()", &UNTYPED, &[]);
             return Ok(());

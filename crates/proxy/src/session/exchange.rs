@@ -111,7 +111,7 @@ impl Session {
 
     /// Whether more of the client's bytes are of use now.
     fn wants_input(&self, link: &Link) -> bool {
-        self.passing > 0 || (link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES)
+        self.passing > 0 || (link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES.max(self.wanted))
     }
 
     /// Reads from the server and passes on to the client.
@@ -202,8 +202,9 @@ impl Session {
                 link.entered_inside = false;
                 link.rolled_back = false;
             }
-            let rests = link.status != TransactionStatus::Idle && link.expect.is_empty();
-            let doing = if rests { Doing::InTransaction } else { Doing::Running };
+            // whoever has sent more already waits for the server, not the server for him
+            let idles = link.status != TransactionStatus::Idle && link.expect.is_empty();
+            let doing = if idles { Doing::InTransaction } else { Doing::Running };
             self.client.now_doing(doing, Instant::now());
             self.client.over_time.set(false);
         }

@@ -26,8 +26,8 @@ use crate::buffer::Buffer;
 use crate::client::{Client, Doing, End};
 use crate::link::{Entry, Held, Link, Want};
 use crate::parameters::Parameters;
-use crate::recover;
 use crate::pool::{Answer, Asker, Lease, NOBODY, Pool};
+use crate::recover;
 use crate::refusal::Refusal;
 use crate::settings::{Login, Mode, Settings};
 use crate::statements::Statement;
@@ -59,6 +59,8 @@ pub(crate) struct Session {
     cursor: usize,
     /// Bytes still to come of a large message that is being sent on.
     passing: usize,
+    /// Length of the message that begins there, if it has to come whole before it goes on.
+    wanted: usize,
     /// Bytes still to come of a large message that is dropped.
     dropping: usize,
     /// What the client has not read yet.
@@ -140,6 +142,7 @@ impl Session {
             input,
             cursor: 0,
             passing: 0,
+            wanted: 0,
             dropping: 0,
             output: Buffer::default(),
             startup: Rc::clone(&start.parameters),
@@ -245,7 +248,7 @@ impl Session {
                     self.cursor = 0;
                     self.passing = 0;
                     self.entering = false;
-                    self.forget_sent();
+                    self.take_back_statements();
                     refused += 1;
                     // each of them may hold what a former tenant left; a new one holds nothing
                     if refused > self.pool.size() || removed(Protection::Replacement) {
@@ -261,7 +264,7 @@ impl Session {
     }
 
     /// What was sent will be sent again: the client's statements are as they were before it.
-    fn forget_sent(&mut self) {
+    fn take_back_statements(&mut self) {
         while let Some((name, before)) = self.before_entering.pop() {
             match before {
                 Some(statement) => self.statements.insert(name, statement),
@@ -363,10 +366,15 @@ impl Session {
             End::Deleted => Refusal::fatal("42501", "tenantry: there is no such tenant"),
             End::Killed => Refusal::fatal("57P01", "tenantry: an operator ended this connection"),
             End::Shutdown => Refusal::shutting_down(),
-            End::TransactionTime => Refusal::fatal("57014", "tenantry: the transaction took longer than the tenant's plan allows")
-                .hint("Use shorter transactions, or raise transaction_time."),
-            End::IdleInTransaction => Refusal::fatal("25P03", "tenantry: a transaction was left open for longer than the tenant's plan allows")
-                .hint("Commit before waiting for anything else, or raise idle_in_transaction."),
+            End::TransactionTime => {
+                Refusal::fatal("57014", "tenantry: the transaction took longer than the tenant's plan allows")
+                    .hint("Use shorter transactions, or raise transaction_time.")
+            }
+            End::IdleInTransaction => Refusal::fatal(
+                "25P03",
+                "tenantry: a transaction was left open for longer than the tenant's plan allows",
+            )
+            .hint("Commit before waiting for anything else, or raise idle_in_transaction."),
             End::SlowReader => return Some(Over::Left),
         };
         Some(Over::Told(refusal))
@@ -374,11 +382,7 @@ impl Session {
 }
 
 impl Lease {
-    fn enter_for(
-        &mut self,
-        want: &Want<'_>,
-        opening: Opening,
-    ) -> Result<Entry, tenantry_model::token::TokenError> {
+    fn enter_for(&mut self, want: &Want<'_>, opening: Opening) -> Result<Entry, tenantry_model::token::TokenError> {
         let pool = Rc::clone(self.pool());
         let link: &mut Link = self;
         link.enter(want, opening, pool.signer.as_ref())

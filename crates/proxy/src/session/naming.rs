@@ -57,8 +57,10 @@ impl Session {
             let is_same = |a: &Admitted| a.number() == admitted.number() && a.scope() == admitted.scope();
             return match &self.current {
                 Some(current) if is_same(current) => Ok(()),
-                _ => Err(Refusal::fatal("42501", "tenantry: a transaction has one tenant, and this one names a second")
-                    .hint("End the transaction first; name the tenant in the first statement of the next.")),
+                _ => {
+                    Err(Refusal::fatal("42501", "tenantry: a transaction has one tenant, and this one names a second")
+                        .hint("End the transaction first; name the tenant in the first statement of the next."))
+                }
             };
         }
         let Some(signer) = &self.pool.signer else { return Ok(()) };

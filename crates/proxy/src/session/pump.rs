@@ -30,6 +30,9 @@ const NAME_BYTES_MAX: usize = 1024;
 /// Longest Parse message: it has to be kept whole.
 const PARSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Longest of the messages that hold a name or a reason and nothing else.
+const SHORT_BYTES_MAX: usize = 16 * 1024;
+
 /// Names of statements on server connections begin like this; clients cannot use them.
 const OURS: &[u8] = b"tenantry_";
 
@@ -46,12 +49,19 @@ impl Session {
                 link.out.push(&available[..count]);
                 self.passing -= count;
                 self.cursor += count;
+                self.forget_sent();
                 if self.passing > 0 {
                     return Ok(());
                 }
                 continue;
             }
             let Some(header) = frontend::header(available).map_err(Refusal::violation)? else { return Ok(()) };
+            if self.entering && self.cursor + header.len > REPLAY_BYTES_MAX {
+                // too much to keep and send twice: the context has to stand first, which the server says when asked
+                frontend::write_flush(link.out.tail());
+                self.alone = true;
+                return Ok(());
+            }
             let whole = available.len() >= header.len;
             let looked_at = match header.tag {
                 tag::PARSE if header.len > PARSE_BYTES_MAX => {
@@ -60,25 +70,36 @@ impl Session {
                 tag::QUERY | tag::BIND | tag::COPY_DATA | tag::FUNCTION_CALL => {
                     whole || available.len() >= LOOKED_AT_BYTES
                 }
+                tag::PARSE => whole,
+                _ if header.len > SHORT_BYTES_MAX => {
+                    return Err(Refusal::violation(format_args!("message `{}` is too long", char::from(header.tag))));
+                }
                 _ => whole,
             };
             if !looked_at {
+                self.wanted = header.len;
                 return Ok(());
             }
+            self.wanted = 0;
             let goes_on = self.message(header.tag, header.len, link)?;
             if !goes_on {
                 return Ok(());
             }
-            if !self.entering {
-                self.input.consume(self.cursor);
-                self.cursor = 0;
-            }
+            self.forget_sent();
+        }
+    }
+
+    /// What was sent goes out of memory, unless it may have to be sent again on another connection.
+    fn forget_sent(&mut self) {
+        if !self.entering {
+            self.input.consume(self.cursor);
+            self.cursor = 0;
         }
     }
 
     /// Whether the client's next message has to wait for an answer of the server.
     fn must_wait(&mut self, link: &Link) -> bool {
-        if self.entering && (self.alone || self.cursor > REPLAY_BYTES_MAX) {
+        if self.entering && self.alone {
             return true;
         }
         if self.boundary {
@@ -174,11 +195,8 @@ impl Session {
         let text = if whole { frontend::query(body).map_err(Refusal::violation)? } else { body };
         let opening = Opening::of(text);
         let deallocated = if opening == Opening::Deallocate { text::deallocated(text) } else { None };
-        let naming = if self.names_tenants() {
-            naming::of_query(text, &self.settings().presets)
-        } else {
-            Naming::Nobody
-        };
+        let naming =
+            if self.names_tenants() { naming::of_query(text, &self.settings().presets) } else { Naming::Nobody };
         if self.entering && matches!(opening, Opening::DeallocateAll | Opening::Deallocate) {
             // it cannot be undone, should everything have to be sent again
             return Ok(false);

@@ -181,7 +181,12 @@ impl Session {
                 Some(key) => {
                     tracing::info!(tenant.id = %key, code = refusal.code, "a client of tenant {key} is ended: {}", refusal.message);
                 }
-                None => tracing::info!(code = refusal.code, "a client of login {:?} is ended: {}", self.login.name, refusal.message),
+                None => tracing::info!(
+                    code = refusal.code,
+                    "a client of login {:?} is ended: {}",
+                    self.login.name,
+                    refusal.message
+                ),
             }
             refusal.write(self.output.tail());
             self.last_words().await;

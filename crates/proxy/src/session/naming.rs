@@ -40,12 +40,7 @@ impl Session {
 
     /// The tenant is named by a statement inside a transaction that began without one, or once more in one that has
     /// one: then it must be the same, since the context would stay the former's.
-    pub(super) fn name_within(
-        &mut self,
-        naming: Naming,
-        link: &mut Link,
-        before_query: bool,
-    ) -> Result<(), Refusal> {
+    pub(super) fn name_within(&mut self, naming: Naming, link: &mut Link, before_query: bool) -> Result<(), Refusal> {
         if naming == Naming::Nobody {
             return Ok(());
         }

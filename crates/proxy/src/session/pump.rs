@@ -322,7 +322,8 @@ impl Session {
     /// Prepares a statement on the connection, and closes another if there are too many.
     /// `client_name`: the client asked for it, under this name.
     fn prepare(&mut self, statement: &Rc<Statement>, client_name: Option<&Rc<[u8]>>, link: &mut Link) {
-        let evicted = if link.prepared.len() >= self.worker.settings().prepared_max { link.prepared.evict() } else { None };
+        let evicted =
+            if link.prepared.len() >= self.worker.settings().prepared_max { link.prepared.evict() } else { None };
         // its own name is closed too: it may still be taken there, by a statement we have stopped relying on or by SQL
         let own_name = (!removed(Protection::CloseFirst)).then_some(statement.number);
         for number in evicted.into_iter().chain(own_name) {

@@ -33,6 +33,8 @@ const STAGES: &[Stage] = &[
     ("docs", rustdoc),
     ("examples", examples),
     ("pgrls", pgrls),
+    ("sdk", sdk),
+    ("drivers", drivers),
 ];
 
 /// Runs the stages.
@@ -110,6 +112,16 @@ fn examples() -> Result<()> {
 /// The outside judge: no error of pgrls on any isolated database of the corpus.
 fn pgrls() -> Result<()> {
     script("bin/lib/pgrls.sh")
+}
+
+/// The SDKs, with real drivers, through the proxy and straight to an isolated database.
+fn sdk() -> Result<()> {
+    script("sdk/test")
+}
+
+/// Real drivers through the proxy, as two tenants at once.
+fn drivers() -> Result<()> {
+    script("examples/drivers/run")
 }
 
 fn script(path: &str) -> Result<()> {

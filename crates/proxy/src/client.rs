@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use subtle::ConstantTimeEq;
 
+use crate::ablation::{Protection, removed};
+
 /// What a client is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doing {
@@ -67,6 +69,8 @@ pub(crate) struct Client {
     pub(crate) transaction_since: Cell<Option<Instant>>,
     pub(crate) connected_at: Instant,
     pub(crate) target: RefCell<Option<Target>>,
+    /// Since when it has not read what is there for it, while a server connection waits.
+    pub(crate) stuck_since: Cell<Option<Instant>>,
     /// The statement was cancelled for its time, so its error is to say so.
     pub(crate) over_time: Cell<bool>,
     end: Cell<Option<End>>,
@@ -94,6 +98,7 @@ impl Client {
             transaction_since: Cell::new(None),
             connected_at: now,
             target: RefCell::new(None),
+            stuck_since: Cell::new(None),
             over_time: Cell::new(false),
             end: Cell::new(None),
             waker: RefCell::new(None),
@@ -102,12 +107,24 @@ impl Client {
 
     /// Whether this is its secret, in constant time.
     pub(crate) fn has_secret(&self, given: &[u8]) -> bool {
+        if removed(Protection::CancelSecret) {
+            return true;
+        }
         given.len() == self.secret_length && bool::from(self.secret[..self.secret_length].ct_eq(given))
     }
 
     pub(crate) fn now_doing(&self, doing: Doing, now: Instant) {
         self.doing.set(doing);
         self.since.set(now);
+    }
+
+    /// Whether it reads what is there for it.
+    pub(crate) fn reads(&self, reads: bool) {
+        match (reads, self.stuck_since.get()) {
+            (true, _) => self.stuck_since.set(None),
+            (false, None) => self.stuck_since.set(Some(Instant::now())),
+            (false, Some(_)) => {}
+        }
     }
 
     /// Ends it at its next step.

@@ -39,6 +39,8 @@ pub struct Settings {
     pub queue_wait: Duration,
     /// Longest time a client may take to log in.
     pub login_within: Duration,
+    /// How long a client may leave unread what a server connection waits to be rid of.
+    pub read_within: Duration,
     /// How long open transactions may go on after a request to stop.
     pub drain_within: Duration,
     /// From which salts of unknown users are made, so that they are the same each time.

@@ -94,10 +94,8 @@ impl Prepared {
         self.uses.insert(number, self.clock);
     }
 
-    pub(crate) fn remove(&mut self, number: u64) {
-        self.uses.remove(&number);
-    }
-
+    /// They are gone from the server, or nobody can say which of them are still there, and good. Whatever is prepared
+    /// next is closed first, so a name that is still taken does no harm.
     pub(crate) fn clear(&mut self) {
         self.uses.clear();
     }
@@ -153,6 +151,9 @@ mod tests {
         let mut prepared = Prepared::default();
         (1..=3).for_each(|n| prepared.insert(n));
         assert!(prepared.touch(1) && !prepared.touch(9));
-        assert_eq!((prepared.evict(), prepared.evict(), prepared.evict(), prepared.evict()), (Some(2), Some(3), Some(1), None));
+        assert_eq!(
+            (prepared.evict(), prepared.evict(), prepared.evict(), prepared.evict()),
+            (Some(2), Some(3), Some(1), None)
+        );
     }
 }

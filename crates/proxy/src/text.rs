@@ -319,11 +319,9 @@ mod tests {
 
     #[test]
     fn the_name_of_a_deallocate() {
-        for (text, name) in [
-            ("DEALLOCATE Abc", "abc"),
-            ("DEALLOCATE PREPARE \"A\"\"b\";", "A\"b"),
-            ("DEALLOCATE prepare", "prepare"),
-        ] {
+        for (text, name) in
+            [("DEALLOCATE Abc", "abc"), ("DEALLOCATE PREPARE \"A\"\"b\";", "A\"b"), ("DEALLOCATE prepare", "prepare")]
+        {
             assert_eq!(deallocated(text.as_bytes()).as_deref(), Some(name.as_bytes()), "{text}");
         }
     }

@@ -12,6 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-pg", &["tenantry-model"]),
     ("tenantry-edge", &["tenantry-model"]),
     ("tenantry-proxy", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
+    ("tenantry-client", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
     ("tenantry-embedded", &["tenantry-model"]),
     ("tenantry-engine", &["tenantry-model", "tenantry-blueprint", "tenantry-pg"]),
     (
@@ -31,7 +32,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "tenantry-testkit",
         &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-embedded", "tenantry-engine"],
     ),
-    ("tenantry-bench", &["tenantry-model", "tenantry-pg", "tenantry-blueprint", "tenantry-engine", "tenantry-testkit", "tenantry-wire"]),
+    (
+        "tenantry-bench",
+        &[
+            "tenantry-model",
+            "tenantry-pg",
+            "tenantry-blueprint",
+            "tenantry-engine",
+            "tenantry-testkit",
+            "tenantry-wire",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

@@ -25,6 +25,8 @@ pub(crate) enum Naming {
     Tenant(String),
     /// Whoever this token says.
     Token(String),
+    /// One tenant first and another later in the same text.
+    Several,
 }
 
 /// A value in a statement.
@@ -41,6 +43,18 @@ enum Said {
 
 /// Reads a simple query.
 pub(crate) fn of_query(text: &[u8], presets: &[String]) -> Naming {
+    let naming = of_statement(text, presets);
+    if naming == Naming::Nobody {
+        return naming;
+    }
+    // the context stays until the text ends, so a later statement must not mean another tenant by it; a semicolon
+    // inside a literal only makes this look once too often
+    let later = text.split(|b| *b == b';').skip(1).map(|statement| of_statement(statement, presets));
+    let mut other = later.filter(|later| *later != Naming::Nobody && *later != naming);
+    if other.next().is_some() { Naming::Several } else { naming }
+}
+
+fn of_statement(text: &[u8], presets: &[String]) -> Naming {
     match said(text, presets) {
         Some(Said::Tenant(Value::Literal(value))) => tenant(value),
         Some(Said::Token(Value::Literal(value))) => token(value),
@@ -208,14 +222,20 @@ fn comment(text: &[u8]) -> Option<Vec<u8>> {
     }
     let end = comment_end(text)?;
     let mut words = Words { rest: text[2..end - 2].trim_ascii() };
+    let mut tenant = None;
+    // read to its end: of a comment that is not well-formed no part counts
     loop {
         let key = words.word()?;
         if !words.take(b'=') {
             return None;
         }
         let value = words.quoted(b'\'')?;
-        if key == b"tenant" {
-            return percent_decoded(&value);
+        if key == b"tenant" && tenant.replace(percent_decoded(&value)?).is_some() {
+            return None;
+        }
+        words.skip();
+        if words.rest.is_empty() {
+            return tenant;
         }
         if !words.take(b',') {
             return None;
@@ -279,10 +299,25 @@ mod tests {
             "/*tenant=acme*/ SELECT 1",
             "/*tenant='%zz'*/ SELECT 1",
             "/*tenant='a*/ SELECT 1",
+            "/*tenant='acme' OR '1'='1'*/ SELECT 1",
+            "/*tenant='acme',tenant='bolt'*/ SELECT 1",
             "SET LOCAL app.tenant_id = ''",
             "",
         ] {
             assert_eq!(of_query(text.as_bytes(), &presets()), Naming::Nobody, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_names_two() {
+        for text in [
+            "BEGIN; SET LOCAL app.tenant_id = 'a'; SELECT 1; COMMIT; BEGIN; SET LOCAL app.tenant_id = 'b'; COMMIT",
+            "SELECT set_config('app.tenant_id', 'a', true); SELECT set_config('app.tenant_id', 'b', true)",
+            "/*tenant='a'*/ SELECT 1; /*tenant='b'*/ SELECT 1",
+        ] {
+            assert_eq!(of_query(text.as_bytes(), &presets()), Naming::Several, "{text}");
+            let same = text.replace("'b'", "'a'");
+            assert_eq!(of_query(same.as_bytes(), &presets()), Naming::Tenant("a".into()), "{same}");
         }
     }
 
@@ -308,7 +343,10 @@ mod tests {
         frontend::write_bind(&mut batch, b"", b"s1", &[], &[value], &[]).unwrap();
         frontend::write_sync(&mut batch);
         let known: &[u8] = b"SELECT set_config('app.tenant_id', $1, true)";
-        assert_eq!(of_messages(&batch, &presets(), |name| (name == b"s1").then_some(known)), Naming::Tenant("acme".into()));
+        assert_eq!(
+            of_messages(&batch, &presets(), |name| (name == b"s1").then_some(known)),
+            Naming::Tenant("acme".into())
+        );
         assert_eq!(of_messages(&batch, &presets(), |_| None), Naming::Nobody);
     }
 }

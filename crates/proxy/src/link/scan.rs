@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
+use std::rc::Rc;
+
 use tenantry_wire::backend::{self, TransactionStatus};
 use tenantry_wire::tag::backend as tag;
 
 use super::{Expect, Held, Kind, Link};
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::refusal::Refusal;
 
@@ -36,6 +39,8 @@ pub(crate) struct Seen {
     pub(crate) context_refused: Option<Box<str>>,
     /// Settings that a SET gave the session.
     pub(crate) sets: Vec<(Box<str>, Box<str>)>,
+    /// Statements that the client prepared and that were passed over after an error.
+    pub(crate) unparsed: Vec<Rc<[u8]>>,
     /// A setting the client is told of changed.
     pub(crate) parameters: Vec<(Box<str>, Box<str>)>,
     /// The server closes the connection after this.
@@ -97,11 +102,21 @@ impl Link {
             if end <= bytes.len() {
                 let body = &bytes[scan.at + 5..end];
                 self.message(header.tag, body, end, &mut scan, session)?;
+                let refused = scan.seen.context_refused.is_some() && !self.inline_refusals;
+                if refused && !removed(Protection::NothingAfterRefusal) {
+                    // what follows answers nothing that was executed, and all of it is said again elsewhere
+                    scan.drop_to(bytes.len());
+                    break;
+                }
             } else if matches!(header.tag, tag::DATA_ROW | tag::COPY_DATA) || header.len > LOOKED_INTO_BYTES_MAX {
                 // large: pass on what has come
                 self.large(header.tag, &mut scan)?;
                 self.passing.left = end - bytes.len();
-                if self.passing.drop { scan.drop_to(bytes.len()) } else { scan.pass_to(bytes.len()) }
+                if self.passing.drop {
+                    scan.drop_to(bytes.len())
+                } else {
+                    scan.pass_to(bytes.len())
+                }
                 break;
             } else {
                 break;
@@ -136,14 +151,7 @@ impl Link {
         self.expect.front().is_some_and(|e| e.own)
     }
 
-    fn message(
-        &mut self,
-        tag: u8,
-        body: &[u8],
-        end: usize,
-        scan: &mut Scan<'_>,
-        session: bool,
-    ) -> Result<(), Desync> {
+    fn message(&mut self, tag: u8, body: &[u8], end: usize, scan: &mut Scan<'_>, session: bool) -> Result<(), Desync> {
         let out_of_turn = Err(Desync::OutOfTurn(tag));
         let front = self.expect.front().map(|e| (e.kind, e.own));
         let own = front.is_some_and(|(_, own)| own);
@@ -179,7 +187,11 @@ impl Link {
                     self.expect.pop_front();
                 }
                 let Some(front) = self.expect.front().filter(|e| e.ends_with_ready()) else { return out_of_turn };
-                if front.own { scan.drop_to(end) } else { scan.pass_to(end) }
+                if front.own {
+                    scan.drop_to(end)
+                } else {
+                    scan.pass_to(end)
+                }
                 scan.seen.ready += u32::from(!front.own);
                 self.copy_in = false;
                 self.pop(scan);
@@ -241,12 +253,18 @@ impl Link {
                 if own || front.is_none() { scan.drop_to(end) } else { scan.pass_to(end) }
             }
             tag::NOTIFICATION => {
-                if session { scan.pass_to(end) } else { scan.drop_to(end) }
+                if session {
+                    scan.pass_to(end)
+                } else {
+                    scan.drop_to(end)
+                }
             }
             tag::PARAMETER_STATUS => {
                 let (name, value) = backend::parameter_status(body)?;
                 self.standby = if name == "in_hot_standby" { value == "on" } else { self.standby };
-                if own || front.is_none() {
+                // a rollback of the change of context brings the former user's settings back for a moment
+                let anothers = self.entered_inside && self.rolled_back && !removed(Protection::OwnSettings);
+                if own || anothers || front.is_none() {
                     scan.drop_to(end);
                 } else {
                     scan.seen.parameters.push((name.into(), value.into()));
@@ -301,12 +319,30 @@ impl Link {
             scan.seen.context_refused = Some(format!("{} ({})", fields.message, fields.code).into());
             self.held = Held::Unknown;
         }
-        if front.context && self.inline_refusals {
+        let inside = front.context && self.inline_refusals;
+        let before_query = inside && self.expect.iter().find(|e| e.ends_with_ready()).is_some_and(|e| e.own);
+        if inside && before_query {
+            scan.drop_to(end);
+            self.refused_inside = Some(fields.message.into());
+        } else if inside {
             scan.drop_to(end);
             Refusal::context(&fields.message).write(scan.client.tail());
-        } else if front.own {
+        } else if let Some(reason) = self.refused_inside.take().filter(|_| !front.own) {
+            scan.seen.errors += 1;
             scan.drop_to(end);
+            Refusal::context(&reason).write(scan.client.tail());
+        } else if front.context {
+            scan.drop_to(end);
+        } else if let Some(name) = &front.twice {
+            scan.drop_to(end);
+            scan.seen.errors += 1;
+            Refusal::name_taken(name).write(scan.client.tail());
+        } else if self.over_time && &*fields.code == "57014" {
+            scan.drop_to(end);
+            scan.seen.errors += 1;
+            Refusal::over_time().write(scan.client.tail());
         } else {
+            // also of what we prepare on behalf of the client: its own messages behind it will not be answered
             scan.seen.errors += 1;
             scan.pass_to(end);
         }
@@ -318,7 +354,8 @@ impl Link {
         if !front_ends(self.expect.front()) {
             // an error in the extended protocol: the server passes over everything up to Sync
             while self.expect.front().is_some_and(|e| e.kind != Kind::Sync) {
-                self.expect.pop_front();
+                let passed_over = self.expect.pop_front();
+                scan.seen.unparsed.extend(passed_over.and_then(|e| e.client_name));
             }
         }
         Ok(())
@@ -339,8 +376,12 @@ impl Link {
                 self.rolled_back = true;
                 0
             }
-            "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW"
-            | "EXPLAIN" => 0,
+            "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW" | "EXPLAIN" => 0,
+            "RESET" => {
+                self.dirty = true;
+                self.was_reset = true;
+                0
+            }
             "SET" if expect.harmless => 0,
             "SET" => {
                 match &expect.sets {
@@ -381,6 +422,8 @@ impl Link {
                 0
             }
             _ => {
+                // DO and CALL may have changed what our names mean
+                self.prepared.clear();
                 self.dirty = true;
                 0
             }
@@ -391,11 +434,6 @@ impl Link {
     pub(crate) fn unsure(&mut self) {
         self.held = Held::Unknown;
         self.dirty = true;
-    }
-
-    /// Whether the last transaction failed or is open.
-    pub(crate) fn is_in_transaction(&self) -> bool {
-        self.status != TransactionStatus::Idle
     }
 }
 

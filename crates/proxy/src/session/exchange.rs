@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use tenantry_wire::backend::{self, TransactionStatus};
 
+use super::pump::OUT_BYTES_MAX;
 use super::{Over, Session};
+use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::link::{Link, Seen};
 use crate::parameters::REPORTED;
@@ -48,11 +50,22 @@ impl Session {
             if let Err(refusal) = self.pump(link) {
                 return Poll::Ready(refusal.into());
             }
+            let mut progress = false;
             if !link.out.is_empty() {
+                let was_full = link.out.is_longer_than(OUT_BYTES_MAX);
                 // a server that is gone is noticed when reading, with its last words
                 let _ = link.out.poll_drain(cx, &mut link.stream);
+                // the client's next messages waited for room
+                progress = was_full && link.out.is_empty();
             }
-            let mut progress = false;
+            // first make room, then read: a client that has read again must not be forgotten
+            if !self.output.is_empty() {
+                match self.output.poll_drain(cx, &mut self.stream) {
+                    Poll::Ready(Ok(())) => self.client.reads(true),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Exchange::Over(Over::Left)),
+                    Poll::Pending => self.client.reads(false),
+                }
+            }
             if self.output.len() < OUTPUT_BYTES_MAX {
                 match self.read_server(cx, link) {
                     Poll::Ready(Ok(None)) => progress = true,
@@ -64,12 +77,8 @@ impl Session {
                     Poll::Pending => {}
                 }
             }
-            if !self.output.is_empty() {
-                match self.output.poll_drain(cx, &mut self.stream) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(Exchange::Over(Over::Left)),
-                    Poll::Pending => {}
-                }
+            if !self.output.is_empty() && progress {
+                continue;
             }
             if self.is_over(link) {
                 return Poll::Ready(Exchange::Done);
@@ -79,7 +88,10 @@ impl Session {
             }
             if self.wants_input(link) {
                 match self.input.poll_fill(cx, &mut self.stream, CHUNK_BYTES) {
-                    Poll::Ready(Ok(count)) if count > 0 => progress = true,
+                    Poll::Ready(Ok(count)) if count > 0 => {
+                        self.used.bytes_in += count as u64;
+                        progress = true;
+                    }
                     Poll::Ready(_) => return Poll::Ready(Exchange::Over(Over::Left)),
                     Poll::Pending => {}
                 }
@@ -93,12 +105,13 @@ impl Session {
 
     /// Whether the transaction is over, and nothing of it is left on the way.
     fn is_over(&self, link: &Link) -> bool {
-        self.sent && self.passing == 0 && link.is_idle() && self.output.is_empty()
+        // what the client has not read yet needs no server
+        self.sent && self.passing == 0 && link.is_idle()
     }
 
     /// Whether more of the client's bytes are of use now.
     fn wants_input(&self, link: &Link) -> bool {
-        link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES || self.passing > 0
+        self.passing > 0 || (link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES.max(self.wanted))
     }
 
     /// Reads from the server and passes on to the client.
@@ -115,7 +128,9 @@ impl Session {
         if count == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
+        self.used.bytes_out += count as u64;
         let bytes = &scratch[..kept + count];
+        link.over_time = self.client.over_time.get();
         let seen = match link.scan(bytes, &mut self.output, self.transparent) {
             Ok(seen) => seen,
             Err(desync) => {
@@ -153,12 +168,16 @@ impl Session {
             // the context stands: what was sent needs no second time
             self.entering = false;
             self.alone = false;
+            self.before_entering.clear();
             self.input.consume(self.cursor);
             self.cursor = 0;
         }
         self.used.statements += u64::from(seen.ready);
         self.used.rows += seen.rows;
         self.used.errors += u64::from(seen.errors);
+        for name in &seen.unparsed {
+            self.statements.remove(&**name);
+        }
         for (name, value) in seen.sets {
             self.keep_setting(&name, &value);
             link.parameters = Rc::clone(&self.parameters);
@@ -169,18 +188,25 @@ impl Session {
                 self.keep_setting(&name, value);
             }
         }
+        if std::mem::take(&mut link.was_reset) {
+            // to what the client asked for when it connected, not to what our connection had before
+            self.parameters = Rc::clone(&self.startup);
+            self.announce();
+        }
         if seen.ready > 0 {
             if link.status == TransactionStatus::Idle {
-                if link.entered_inside && link.rolled_back {
+                if link.entered_inside && link.rolled_back && !removed(Protection::ContextAgain) {
                     // what was entered in that transaction may have been rolled back with it
                     link.unsure();
                 }
                 link.entered_inside = false;
                 link.rolled_back = false;
             }
-            let doing =
-                if link.status == TransactionStatus::Idle { Doing::Running } else { Doing::InTransaction };
+            // whoever has sent more already waits for the server, not the server for him
+            let idles = link.status != TransactionStatus::Idle && link.expect.is_empty();
+            let doing = if idles { Doing::InTransaction } else { Doing::Running };
             self.client.now_doing(doing, Instant::now());
+            self.client.over_time.set(false);
         }
         if seen.fatal {
             link.doom("the server closed it");
@@ -205,7 +231,7 @@ impl Session {
     }
 
     /// Tells the client the settings it has again.
-    pub(super) fn announce(&mut self) {
+    fn announce(&mut self) {
         for (name, value) in self.parameters.iter() {
             if REPORTED.contains(&name) {
                 // a value with a zero byte was refused when it came

@@ -13,6 +13,7 @@ pub(crate) mod registry;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod tenants;
 pub(crate) mod up;
 pub(crate) mod verify;
 
@@ -54,6 +55,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Bench(args) => bench::run(args, settings).await,
         Command::Doctor(args) => doctor::run(args, settings).await,
         Command::Serve(args) => serve::run(args, settings).await,
+        Command::Tenants(args) => tenants::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),
         Command::Completions(args) => completions::run(args, settings),
         Command::Man(args) => man::run(args, settings),

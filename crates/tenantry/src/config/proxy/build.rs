@@ -14,13 +14,14 @@ use tenantry_edge::directory::{Directory, Limits};
 use tenantry_engine::credentials::Credentials;
 use tenantry_model::KeyKind;
 use tenantry_model::token::ContextKey;
+use tenantry_pg::{SslMode, Target, client_config};
 use tenantry_proxy::Settings;
-use tenantry_proxy::settings::{ClientTls, Database, LoginSettings, Mode, Server, SlotLogin};
+use tenantry_proxy::settings::{ClientTls, Database, LoginSettings, Mode, Server, ServerTls, SlotLogin};
 use tenantry_wire::scram::{self, ITERATIONS_MIN, Verifier};
 
 use crate::config::directory::{self, Followed};
 
-use super::{DatabaseSection, KeyName, LoginSection, ModeName, ProxySection, TlsSection, passwords};
+use super::{DatabaseSection, KeyName, LoginSection, ModeName, ProxySection, SslModeName, TlsSection, passwords};
 use crate::errors::Failure;
 
 /// Bytes of a salt we make.
@@ -39,11 +40,25 @@ pub(crate) fn build(
         return Err(Failure::caller("the proxy has no database to serve")
             .remedy("add a section [proxy.databases.NAME] to the configuration file"));
     }
+    if section.databases.contains_key(tenantry_proxy::console::DATABASE) {
+        return Err(Failure::caller("database name `tenantry` is the console's").code("proxy-settings").remedy(
+            "give the section [proxy.databases.tenantry] another name; `database` says what it is called on the server",
+        ));
+    }
+    let has_authority = section.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    if let Some((name, _)) = section.logins.iter().find(|(_, l)| l.certificate.is_some()).filter(|_| !has_authority) {
+        return Err(Failure::caller(format!(
+            "login `{name}` has a certificate, and no authority is named that signs them"
+        ))
+        .code("proxy-settings")
+        .remedy("name its file as `client_ca` in [proxy.tls]"));
+    }
     let mut databases = Vec::new();
     for (name, section) in &section.databases {
         databases.push(Arc::new(database(name, section, &base, followed)?));
     }
-    let logins = section.logins.iter().map(|(name, l)| login(name, l, &base).map(Arc::new)).collect::<Result<_, _>>()?;
+    let logins =
+        section.logins.iter().map(|(name, l)| login(name, l, &base).map(Arc::new)).collect::<Result<_, _>>()?;
     let mut mock_secret = [0; 32];
     random(&mut mock_secret)?;
     Ok(Settings {
@@ -60,6 +75,7 @@ pub(crate) fn build(
         prepared_max: section.prepared_max.max(1),
         queue_wait: Duration::from_millis(section.queue_wait_ms),
         login_within: Duration::from_millis(section.login_within_ms),
+        read_within: Duration::from_millis(section.read_within_ms),
         drain_within: Duration::from_millis(section.drain_within_ms),
         mock_secret,
     })
@@ -101,7 +117,9 @@ fn login(name: &str, section: &LoginSection, base: &Path) -> Result<LoginSetting
             let mut salt = [0; SALT_BYTES];
             random(&mut salt)?;
             let made = Verifier::from_password(password.expose_secret().as_bytes(), &salt, ITERATIONS_MIN);
-            Some(made.map_err(|e| Failure::caller(format!("the password of login `{name}` cannot be used")).because(e))?)
+            Some(
+                made.map_err(|e| Failure::caller(format!("the password of login `{name}` cannot be used")).because(e))?,
+            )
         }
         (None, None) => None,
     };
@@ -121,10 +139,19 @@ fn database(
     base: &Path,
     followed: &mut BTreeMap<PathBuf, Followed>,
 ) -> Result<Database, Failure> {
-    let key = section.key.map_or(KeyKind::Uuid, kind);
-    let (mut database, slots, signing) = match &section.credentials {
+    let (mut database, slots, signing, known) = match &section.credentials {
         Some(path) => isolated(section, &base.join(path))?,
         None => plain(name, section, base)?,
+    };
+    let key = match (section.key.map(kind), known) {
+        (Some(said), Some(known)) if said != known => {
+            return Err(Failure::caller(format!(
+                "database `{name}` has `key = \"{said:?}\"`, and its tenant column is {known:?}"
+            ))
+            .code("proxy-settings")
+            .remedy("leave `key` out: the credentials file names it"));
+        }
+        (said, known) => said.or(known).unwrap_or(KeyKind::Uuid),
     };
     if let Some(own) = &section.database {
         database.2.clone_from(own);
@@ -157,7 +184,7 @@ fn database(
     Ok(Database {
         name: name.into(),
         server_name,
-        server: Server { host, port, tls: None },
+        server: Server { tls: server_tls(section, &host, base)?, host, port },
         slots,
         context_key,
         pass_keys,
@@ -169,15 +196,46 @@ fn database(
     })
 }
 
+/// TLS towards the server. As with libpq TLS is taken where the server has it; inside this machine nobody listens, and
+/// it is left out.
+fn server_tls(section: &DatabaseSection, host: &str, base: &Path) -> Result<Option<ServerTls>, Failure> {
+    let is_here = host.starts_with('/')
+        || host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let default = match (&section.sslrootcert, is_here) {
+        (Some(_), _) => SslModeName::VerifyFull,
+        (None, true) => SslModeName::Disable,
+        (None, false) => SslModeName::Prefer,
+    };
+    let mode = match section.sslmode.unwrap_or(default) {
+        SslModeName::Disable => return Ok(None),
+        SslModeName::Prefer => SslMode::Prefer,
+        SslModeName::Require => SslMode::Require,
+        SslModeName::VerifyCa => SslMode::VerifyCa,
+        SslModeName::VerifyFull => SslMode::VerifyFull,
+    };
+    if host.starts_with('/') {
+        return Err(Failure::caller(format!("a Unix socket ({host}) speaks no TLS"))
+            .code("proxy-settings")
+            .remedy("leave `sslmode` and `sslrootcert` out"));
+    }
+    let root = section.sslrootcert.as_ref().map(|path| base.join(path));
+    let target = Target::new(host, 0, "", None, "").with_ssl(mode, root.as_deref());
+    let config = Arc::new(client_config(&target)?);
+    Ok(Some(ServerTls { config, required: mode != SslMode::Prefer }))
+}
+
 type Address = (String, u16, String);
 type Signing = Option<(i16, SecretString)>;
+/// Address, logins, signing key, and the type of the tenant column as far as it is known.
+type Known = (Address, Vec<SlotLogin>, Signing, Option<KeyKind>);
 
 fn context_key(kid: i16, secret: &SecretString) -> Result<ContextKey, Failure> {
     ContextKey::from_hex(kid, secret.expose_secret())
         .map_err(|e| Failure::caller("the signing key in the credentials file is no key").because(e))
 }
 
-fn isolated(section: &DatabaseSection, path: &PathBuf) -> Result<(Address, Vec<SlotLogin>, Signing), Failure> {
+fn isolated(section: &DatabaseSection, path: &Path) -> Result<Known, Failure> {
     let credentials = Credentials::read(path)?;
     let slots = credentials
         .logins
@@ -188,13 +246,14 @@ fn isolated(section: &DatabaseSection, path: &PathBuf) -> Result<(Address, Vec<S
     let host = section.host.clone().unwrap_or_else(|| credentials.host.clone());
     let signing = (credentials.signing_key.kid, SecretString::from(credentials.signing_key.key.clone()));
     let address = (host, section.port.unwrap_or(credentials.port), credentials.database.clone());
-    Ok((address, slots, Some(signing)))
+    Ok((address, slots, Some(signing), credentials.tenant_key))
 }
 
-fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<(Address, Vec<SlotLogin>, Signing), Failure> {
+fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<Known, Failure> {
     let missing = |what: &str| {
-        Failure::caller(format!("database `{name}` has neither `credentials` nor `{what}`"))
-            .remedy("name the credentials file that `tenantry apply` wrote, or user, password_file, host and connections")
+        Failure::caller(format!("database `{name}` has neither `credentials` nor `{what}`")).remedy(
+            "name the credentials file that `tenantry apply` wrote, or user, password_file, host and connections",
+        )
     };
     let user = section.user.clone().ok_or_else(|| missing("user"))?;
     let file = section.password_file.as_ref().ok_or_else(|| missing("password_file"))?;
@@ -202,18 +261,19 @@ fn plain(name: &str, section: &DatabaseSection, base: &Path) -> Result<(Address,
     let connections = section.connections.unwrap_or(10);
     let slots = (0..connections).map(|_| SlotLogin { user: user.clone(), password: password.clone() }).collect();
     let host = section.host.clone().ok_or_else(|| missing("host"))?;
-    Ok(((host, section.port.unwrap_or(5432), name.to_owned()), slots, None))
+    Ok(((host, section.port.unwrap_or(5432), name.to_owned()), slots, None, None))
 }
 
 fn tls(section: &TlsSection, base: &Path) -> Result<ClientTls, Failure> {
     let unreadable = |path: &Path| {
         let path = path.display().to_string();
-        move |e| Failure::caller(format!("cannot read {path}")).because(e).remedy("check the path; the file must be PEM")
+        move |e| {
+            Failure::caller(format!("cannot read {path}")).because(e).remedy("check the path; the file must be PEM")
+        }
     };
     let certificate = base.join(&section.certificate);
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&certificate)
-        .and_then(Iterator::collect)
-        .map_err(unreadable(&certificate))?;
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(&certificate).and_then(Iterator::collect).map_err(unreadable(&certificate))?;
     let key = base.join(&section.key);
     let key = PrivateKeyDer::from_pem_file(&key).map_err(unreadable(&key))?;
     let end_point = chain.first().and_then(|c| scram::end_point(c));
@@ -228,7 +288,9 @@ fn tls(section: &TlsSection, base: &Path) -> Result<ClientTls, Failure> {
             let mut roots = rustls::RootCertStore::empty();
             for authority in CertificateDer::pem_file_iter(&path).map_err(unreadable(&path))? {
                 let authority = authority.map_err(unreadable(&path))?;
-                roots.add(authority).map_err(|e| Failure::caller(format!("{} holds no authority", path.display())).because(e))?;
+                roots
+                    .add(authority)
+                    .map_err(|e| Failure::caller(format!("{} holds no authority", path.display())).because(e))?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .allow_unauthenticated()

@@ -20,6 +20,8 @@ pub enum Protection {
     Names,
     /// A name is closed before it is prepared.
     CloseFirst,
+    /// Texts of statements that others have prepared are closed before a tenant's own client comes.
+    OthersTexts,
     /// A connection that was left in the middle is brought to rest, or closed.
     Rest,
     /// What a client did not end with Sync is not ended for it.
@@ -36,7 +38,7 @@ pub enum Protection {
 
 impl Protection {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Context,
         Self::ContextAgain,
         Self::OneTenant,
@@ -45,6 +47,7 @@ impl Protection {
         Self::NothingAfterRefusal,
         Self::Names,
         Self::CloseFirst,
+        Self::OthersTexts,
         Self::Rest,
         Self::NoSyncOfOurs,
         Self::OwnSettings,

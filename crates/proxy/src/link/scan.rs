@@ -202,7 +202,7 @@ impl Link {
                 };
                 if let Some(statement) = statement {
                     let number = statement.number;
-                    self.prepared.insert(number);
+                    self.prepared.insert(number, &self.held);
                 }
                 deal(scan);
                 self.pop(scan);
@@ -364,7 +364,7 @@ impl Link {
     /// The plan of a statement is no good any more: whatever is prepared here is prepared again when it is used next.
     fn forget_statement(&mut self) {
         self.dirty = true;
-        self.prepared.clear();
+        self.prepared.doubt();
     }
 
     /// Looks at what was done. Gives the number of rows an INSERT, UPDATE, DELETE, MERGE or COPY changed.
@@ -406,14 +406,14 @@ impl Link {
             }
             "DISCARD" => {
                 // the binding of the session may be gone
-                self.prepared.clear();
+                self.prepared.doubt();
                 if self.session_no.is_some() {
                     self.doom("a client discarded its state");
                 }
                 0
             }
             "DEALLOCATE" => {
-                self.prepared.clear();
+                self.prepared.doubt();
                 self.dirty = true;
                 0
             }
@@ -423,7 +423,7 @@ impl Link {
             }
             _ => {
                 // DO and CALL may have changed what our names mean
-                self.prepared.clear();
+                self.prepared.doubt();
                 self.dirty = true;
                 0
             }

@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use tenantry_edge::admission::Admitted;
 use tenantry_model::token::TokenError;
-use tenantry_wire::frontend;
+use tenantry_wire::frontend::{self, TargetKind};
 
 use super::{Expect, Held, Kind, Link};
 use crate::ablation::{Protection, removed};
 use crate::context::{Hold, Signer};
 use crate::parameters::Parameters;
+use crate::statements::Statement;
 use crate::text::Opening;
 
 /// How a change of context goes before the client's messages.
@@ -28,6 +29,9 @@ pub(crate) enum Entry {
 pub(crate) struct Want<'a> {
     /// `None`: nobody's context.
     pub(crate) tenant: Option<&'a Admitted>,
+    /// The client is of that tenant itself and sends what it likes, so it could read the texts of statements that
+    /// others have prepared here. A backend that works for all tenants shares them with all.
+    pub(crate) alone: bool,
     /// The client's settings.
     pub(crate) parameters: &'a Rc<Parameters>,
 }
@@ -56,6 +60,9 @@ impl Link {
         if !context && !reset && same_parameters {
             return Ok(Entry::Nothing);
         }
+        if want.alone && context && !removed(Protection::OthersTexts) {
+            self.close_others(&held);
+        }
         match (signer, context || reset) {
             (Some(_), true) if removed(Protection::Context) => {}
             (Some(signer), true) => self.write_context(want, signer)?,
@@ -76,6 +83,16 @@ impl Link {
         }
         self.write_sync();
         Ok(Entry::Alone)
+    }
+
+    /// Closes statements that were prepared for anybody else.
+    fn close_others(&mut self, held: &Held) {
+        for number in self.prepared.take_others(held) {
+            let name = Statement::name_of(number);
+            if frontend::write_close(self.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
+                self.expect.push_back(Expect::own(Kind::Close));
+            }
+        }
     }
 
     fn write_context(&mut self, want: &Want<'_>, signer: &Signer) -> Result<(), TokenError> {

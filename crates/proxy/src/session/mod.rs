@@ -223,7 +223,8 @@ impl Session {
                 Ok(lease) => lease,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let want = Want { tenant: self.current.as_ref(), parameters: &self.parameters };
+            let alone = self.fixed.is_some();
+            let want = Want { tenant: self.current.as_ref(), alone, parameters: &self.parameters };
             // a BEGIN of ours goes between the context and the client's statement
             let opening = if self.begun && opening == Opening::SetLocal { Opening::Rows } else { opening };
             let entry = match lease.enter_for(&want, opening) {

@@ -57,10 +57,16 @@ async fn attack(scene: &Scene, protection: Protection) -> (&'static str, bool) {
             reply.rows.is_empty() || reply.column() != ["of B"]
         }),
         Protection::CloseFirst => ("W-16", {
-            let (mut a, mut b) = (scene.tenant("acme").await, scene.tenant("bolt").await);
+            let (mut a, mut b) = (scene.tenant("bolt").await, scene.tenant("bolt").await);
             b.batch(Batch::default().parse("s", BODIES).bind("s", &[]).execute().sync()).await.good();
             a.query("DO $$BEGIN RAISE EXCEPTION USING ERRCODE = '0A000'; END$$").await;
             !b.batch(Batch::default().bind("s", &[]).execute().sync()).await.errors.is_empty()
+        }),
+        Protection::OthersTexts => ("S-04", {
+            let mut a = scene.tenant("acme").await;
+            a.batch(Batch::default().parse("s", "SELECT 'CANARY-acme'").bind("s", &[]).execute().sync()).await.good();
+            let mut b = scene.tenant("bolt").await;
+            b.query("SELECT statement FROM pg_prepared_statements").await.holds(canary("acme"))
         }),
         Protection::Rest => ("S-10", {
             let mut a = scene.tenant("acme").await;

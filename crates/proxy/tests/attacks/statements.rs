@@ -146,3 +146,29 @@ async fn w12_a_preparation_that_fails_is_told() {
     assert_eq!((reply.tags.as_str(), reply.code()), ("EZ", "42P01"));
     assert_eq!(a.batch(call("t")).await.column(), ["t"]);
 }
+
+/// The server shows everybody on a connection the texts that are prepared there; a tenant's client finds its own only.
+#[tokio::test]
+async fn s04_the_texts_of_others_cannot_be_read() {
+    let scene = Scene::new(1).await;
+    let (mut a, mut b, mut backend) = (scene.tenant("acme").await, scene.tenant("bolt").await, scene.backend().await);
+    let process = a.backend().await;
+    let shown = "SELECT statement FROM pg_prepared_statements";
+    // once as it is, and once after the proxy has stopped relying on what is prepared
+    for doubt in ["SELECT 1", "DEALLOCATE nothing", "DO $$BEGIN END$$"] {
+        a.batch(Batch::default().parse("s", "SELECT 'CANARY-acme'").bind("s", &[]).execute().sync()).await.good();
+        assert!(a.query(shown).await.holds(canary("acme")), "the control: its own it sees");
+        a.query(doubt).await;
+        assert!(!b.query(shown).await.holds(canary("acme")), "{doubt}");
+        backend.query("BEGIN; SET LOCAL app.tenant_id = 'acme'").await.good();
+        backend.batch(Batch::default().parse("t", "SELECT 'CANARY-acme', 't'").sync()).await.good();
+        backend.query("COMMIT").await.good();
+        assert!(!b.query(shown).await.holds(canary("acme")), "{doubt}");
+        // and each has its own still
+        assert_eq!(a.batch(call("s")).await.column(), [canary("acme")]);
+        assert_eq!(backend.batch(call("t")).await.column(), [canary("acme")]);
+        a.batch(Batch::default().close("s").sync()).await.good();
+        backend.batch(Batch::default().close("t").sync()).await.good();
+    }
+    assert_eq!(b.backend().await, process);
+}

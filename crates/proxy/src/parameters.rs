@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use crate::ablation::{Protection, removed};
+
 /// A set of settings. Two of one worker with the same content are the same `Rc`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Parameters {
@@ -186,6 +188,7 @@ impl Asked {
             }
             known if ALLOWED.contains(&known) => {}
             other if allowed.iter().any(|a| a.eq_ignore_ascii_case(other)) => {}
+            _ if removed(Protection::Options) => {}
             _ => return Err(ParameterError::NotAllowed(name.to_owned())),
         }
         if self.parameters.get(&lower).is_some_and(|before| before != value) {

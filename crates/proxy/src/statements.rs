@@ -79,7 +79,6 @@ impl Statements {
 pub(crate) struct Prepared {
     uses: HashMap<u64, u64>,
     clock: u64,
-    unsure: bool,
 }
 
 impl Prepared {
@@ -95,21 +94,10 @@ impl Prepared {
         self.uses.insert(number, self.clock);
     }
 
-    /// They are gone from the server.
+    /// They are gone from the server, or nobody can say which of them are still there, and good. Whatever is prepared
+    /// next is closed first, so a name that is still taken does no harm.
     pub(crate) fn clear(&mut self) {
         self.uses.clear();
-        self.unsure = false;
-    }
-
-    /// Nobody can say which of them are still there, and good.
-    pub(crate) fn doubt(&mut self) {
-        self.uses.clear();
-        self.unsure = true;
-    }
-
-    /// Whether a name that is not known may be taken: it has to be closed before it is prepared.
-    pub(crate) fn is_unsure(&self) -> bool {
-        self.unsure
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -167,15 +155,5 @@ mod tests {
             (prepared.evict(), prepared.evict(), prepared.evict(), prepared.evict()),
             (Some(2), Some(3), Some(1), None)
         );
-    }
-
-    #[test]
-    fn in_doubt_nothing_is_there_and_names_may_be_taken() {
-        let mut prepared = Prepared::default();
-        prepared.insert(1);
-        prepared.doubt();
-        assert!(!prepared.touch(1) && prepared.is_unsure());
-        prepared.clear();
-        assert!(!prepared.is_unsure());
     }
 }

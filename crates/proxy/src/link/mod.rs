@@ -44,6 +44,13 @@ impl Held {
     }
 }
 
+/// What the console shows of a server connection, as long as there is one.
+pub(crate) struct Shown {
+    pub(crate) process: i32,
+    pub(crate) user: Rc<str>,
+    pub(crate) made_at: Instant,
+}
+
 /// One server connection.
 pub(crate) struct Link {
     pub(crate) stream: Stream,
@@ -86,14 +93,20 @@ pub(crate) struct Link {
     pub(crate) over_time: bool,
     /// The client is told at once when a change of context is refused: it happens inside its transaction.
     pub(crate) inline_refusals: bool,
+    /// Why the context was refused inside a transaction; the error of the client's statement behind it will say so.
+    pub(crate) refused_inside: Option<Box<str>>,
     /// Somebody changed something that outlives a transaction.
     pub(crate) dirty: bool,
+    /// It stays with the client that changed it, whose state that is.
+    pub(crate) kept: bool,
     /// The client took its settings back to what they were.
     pub(crate) was_reset: bool,
     /// It must not be used again, and why.
     pub(crate) doomed: Option<&'static str>,
     /// Whether a standby answers: no context can be held there.
     pub(crate) standby: bool,
+    /// What the console shows of it.
+    pub(crate) shown: Rc<Shown>,
     /// Cancel requests on their way to it.
     pub(crate) cancels: Rc<Cell<u32>>,
     pub(crate) made_at: Instant,

@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
+use std::rc::Rc;
+
 use tenantry_wire::backend::{self, TransactionStatus};
 use tenantry_wire::tag::backend as tag;
 
 use super::{Expect, Held, Kind, Link};
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::refusal::Refusal;
 
@@ -36,6 +39,8 @@ pub(crate) struct Seen {
     pub(crate) context_refused: Option<Box<str>>,
     /// Settings that a SET gave the session.
     pub(crate) sets: Vec<(Box<str>, Box<str>)>,
+    /// Statements that the client prepared and that were passed over after an error.
+    pub(crate) unparsed: Vec<Rc<[u8]>>,
     /// A setting the client is told of changed.
     pub(crate) parameters: Vec<(Box<str>, Box<str>)>,
     /// The server closes the connection after this.
@@ -97,7 +102,8 @@ impl Link {
             if end <= bytes.len() {
                 let body = &bytes[scan.at + 5..end];
                 self.message(header.tag, body, end, &mut scan, session)?;
-                if scan.seen.context_refused.is_some() && !self.inline_refusals {
+                let refused = scan.seen.context_refused.is_some() && !self.inline_refusals;
+                if refused && !removed(Protection::NothingAfterRefusal) {
                     // what follows answers nothing that was executed, and all of it is said again elsewhere
                     scan.drop_to(bytes.len());
                     break;
@@ -257,7 +263,7 @@ impl Link {
                 let (name, value) = backend::parameter_status(body)?;
                 self.standby = if name == "in_hot_standby" { value == "on" } else { self.standby };
                 // a rollback of the change of context brings the former user's settings back for a moment
-                let anothers = self.entered_inside && self.rolled_back;
+                let anothers = self.entered_inside && self.rolled_back && !removed(Protection::OwnSettings);
                 if own || anothers || front.is_none() {
                     scan.drop_to(end);
                 } else {
@@ -313,17 +319,30 @@ impl Link {
             scan.seen.context_refused = Some(format!("{} ({})", fields.message, fields.code).into());
             self.held = Held::Unknown;
         }
-        if front.context && self.inline_refusals {
+        let inside = front.context && self.inline_refusals;
+        let before_query = inside && self.expect.iter().find(|e| e.ends_with_ready()).is_some_and(|e| e.own);
+        if inside && before_query {
+            scan.drop_to(end);
+            self.refused_inside = Some(fields.message.into());
+        } else if inside {
             scan.drop_to(end);
             Refusal::context(&fields.message).write(scan.client.tail());
-        } else if front.own && (front.context || front.kind != Kind::Parse) {
+        } else if let Some(reason) = self.refused_inside.take().filter(|_| !front.own) {
+            scan.seen.errors += 1;
             scan.drop_to(end);
+            Refusal::context(&reason).write(scan.client.tail());
+        } else if front.context {
+            scan.drop_to(end);
+        } else if let Some(name) = &front.twice {
+            scan.drop_to(end);
+            scan.seen.errors += 1;
+            Refusal::name_taken(name).write(scan.client.tail());
         } else if self.over_time && &*fields.code == "57014" {
             scan.drop_to(end);
             scan.seen.errors += 1;
             Refusal::over_time().write(scan.client.tail());
         } else {
-            // that a statement cannot be prepared here is the answer to the client's Bind or Describe
+            // also of what we prepare on behalf of the client: its own messages behind it will not be answered
             scan.seen.errors += 1;
             scan.pass_to(end);
         }
@@ -335,7 +354,8 @@ impl Link {
         if !front_ends(self.expect.front()) {
             // an error in the extended protocol: the server passes over everything up to Sync
             while self.expect.front().is_some_and(|e| e.kind != Kind::Sync) {
-                self.expect.pop_front();
+                let passed_over = self.expect.pop_front();
+                scan.seen.unparsed.extend(passed_over.and_then(|e| e.client_name));
             }
         }
         Ok(())
@@ -344,7 +364,7 @@ impl Link {
     /// The plan of a statement is no good any more: whatever is prepared here is prepared again when it is used next.
     fn forget_statement(&mut self) {
         self.dirty = true;
-        self.prepared.doubt();
+        self.prepared.clear();
     }
 
     /// Looks at what was done. Gives the number of rows an INSERT, UPDATE, DELETE, MERGE or COPY changed.
@@ -393,7 +413,7 @@ impl Link {
                 0
             }
             "DEALLOCATE" => {
-                self.prepared.doubt();
+                self.prepared.clear();
                 self.dirty = true;
                 0
             }
@@ -402,6 +422,8 @@ impl Link {
                 0
             }
             _ => {
+                // DO and CALL may have changed what our names mean
+                self.prepared.clear();
                 self.dirty = true;
                 0
             }

@@ -7,6 +7,7 @@ use tenantry_model::token::TokenError;
 use tenantry_wire::frontend;
 
 use super::{Expect, Held, Kind, Link};
+use crate::ablation::{Protection, removed};
 use crate::context::{Hold, Signer};
 use crate::parameters::Parameters;
 use crate::text::Opening;
@@ -48,13 +49,15 @@ impl Link {
         signer: Option<&Signer>,
     ) -> Result<Entry, TokenError> {
         let held = Held::of(want.tenant);
+        let dirty = self.dirty && !self.kept && !removed(Protection::Residue);
         let same_parameters = Rc::ptr_eq(want.parameters, &self.parameters);
-        let context = signer.is_some() && (self.held != held || self.dirty);
-        let reset = self.dirty || !self.parameters.is_covered_by(want.parameters);
+        let context = signer.is_some() && (self.held != held || dirty);
+        let reset = dirty || !self.parameters.is_covered_by(want.parameters);
         if !context && !reset && same_parameters {
             return Ok(Entry::Nothing);
         }
         match (signer, context || reset) {
+            (Some(_), true) if removed(Protection::Context) => {}
             (Some(signer), true) => self.write_context(want, signer)?,
             (None, true) => self.write_statement("RESET ALL", &UNTYPED, &[]),
             _ => {}
@@ -101,15 +104,25 @@ impl Link {
         Ok(())
     }
 
-    /// Enters a context for the transaction that is open, before the client's next message.
-    pub(crate) fn enter_inside(&mut self, tenant: &Admitted, signer: &Signer) -> Result<(), TokenError> {
+    /// Enters a context for the transaction that is open, before the client's next message. Behind it a Sync is
+    /// needed before a simple query: without one the server would pass over the query if the context is refused, and
+    /// nobody would be answered.
+    pub(crate) fn enter_inside(
+        &mut self,
+        tenant: &Admitted,
+        signer: &Signer,
+        before_query: bool,
+    ) -> Result<(), TokenError> {
         self.counter += 1;
         let token = signer.enter(tenant, self.session_no.unwrap_or_default(), self.counter)?;
         self.inline_refusals = true;
         // what this tenant leaves on the connection belongs to nobody in our books: whoever comes next enters anew
         self.unsure();
         self.write_statement("SELECT tenantry.enter($1)", &TEXT, &[Some(token.as_bytes())]);
-        self.unsynced = true;
+        if before_query {
+            self.write_sync();
+        }
+        self.unsynced = !before_query;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::{Asker, Pool};
+use crate::ablation::{Protection, removed};
 use crate::link::Link;
 
 /// A connection that is somebody's for now. Give it back with [`Lease::finish`]; if it is dropped otherwise, its
@@ -26,7 +27,11 @@ impl Lease {
         let Some(mut link) = self.link.take() else { return };
         link.used_at = now;
         let took = now.duration_since(self.since);
-        let good = link.is_idle() && link.doomed.is_none();
+        let rests = link.is_idle() || removed(Protection::Rest);
+        let good = rests && link.doomed.is_none();
+        if !good {
+            self.pool.log_closed(&link, link.doomed.unwrap_or("it was not at rest"));
+        }
         let back = if good { Ok(link) } else { Err(link.slot.clone()) };
         self.pool.back(&self.asker, took, back);
     }
@@ -39,6 +44,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(link) = self.link.take() {
+            self.pool.log_closed(&link, link.doomed.unwrap_or("its client ended in the middle"));
             let slot = link.slot.clone();
             drop(link);
             self.pool.back(&self.asker, self.since.elapsed(), Err(slot));

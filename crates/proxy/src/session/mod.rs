@@ -21,6 +21,7 @@ use tenantry_edge::admission::Admitted;
 use tenantry_edge::limit::ConnectionGuard;
 use tenantry_edge::usage::Counters;
 
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::client::{Client, Doing, End};
 use crate::link::{Entry, Held, Link, Want};
@@ -80,6 +81,8 @@ pub(crate) struct Session {
     named: bool,
     /// A change of context is on its way.
     entering: bool,
+    /// Statements of the client as they were before the messages that may have to be sent again, the last change last.
+    before_entering: Vec<(Box<[u8]>, Option<Rc<Statement>>)>,
     /// Nothing of the client goes before it is accepted.
     alone: bool,
     /// Something was sent in this exchange that ReadyForQuery ends.
@@ -153,6 +156,7 @@ impl Session {
             skipping: false,
             named: false,
             entering: false,
+            before_entering: Vec::new(),
             alone: false,
             sent: false,
             boundary: false,
@@ -173,6 +177,17 @@ impl Session {
         self.kept = None;
         if let Over::Told(refusal) = over {
             let refusal = Refusal { fatal: true, ..refusal };
+            match self.client.tenant.borrow().as_ref().map(|tenant| tenant.key().clone()) {
+                Some(key) => {
+                    tracing::info!(tenant.id = %key, code = refusal.code, "a client of tenant {key} is ended: {}", refusal.message);
+                }
+                None => tracing::info!(
+                    code = refusal.code,
+                    "a client of login {:?} is ended: {}",
+                    self.login.name,
+                    refusal.message
+                ),
+            }
             refusal.write(self.output.tail());
             self.last_words().await;
         }
@@ -238,9 +253,10 @@ impl Session {
                     self.cursor = 0;
                     self.passing = 0;
                     self.entering = false;
+                    self.take_back_statements();
                     refused += 1;
                     // each of them may hold what a former tenant left; a new one holds nothing
-                    if refused > self.pool.size() {
+                    if refused > self.pool.size() || removed(Protection::Replacement) {
                         return Ok(Err(Refusal::context(&reason)));
                     }
                 }
@@ -249,6 +265,16 @@ impl Session {
                     return Err(over);
                 }
             }
+        }
+    }
+
+    /// What was sent will be sent again: the client's statements are as they were before it.
+    fn take_back_statements(&mut self) {
+        while let Some((name, before)) = self.before_entering.pop() {
+            match before {
+                Some(statement) => self.statements.insert(name, statement),
+                None => self.statements.remove(&name),
+            };
         }
     }
 
@@ -274,15 +300,16 @@ impl Session {
             Answer::Later(waiting) => waiting,
         };
         let longest = limits.and_then(|l| l.queue_wait).unwrap_or(self.worker.settings().queue_wait);
-        self.client.now_doing(Doing::Waiting, Instant::now());
-        let since = waiting.since;
+        let asked = waiting.since;
+        self.client.now_doing(Doing::Waiting, asked);
         let got = self.wait_for(waiting, longest).await;
         let now = Instant::now();
         self.client.now_doing(Doing::Idle, now);
+        let wait_micros = u64::try_from(now.duration_since(asked).as_micros()).unwrap_or(u64::MAX);
+        // a refusal is counted where it is told
+        let waited = Counters { waits: 1, wait_micros, ..Counters::default() };
+        self.pool.count(&waited);
         if let Some(tenant) = &self.current {
-            let wait_micros = u64::try_from(now.duration_since(since).as_micros()).unwrap_or(u64::MAX);
-            let refused = u64::from(matches!(got, Ok(Err(_))));
-            let waited = Counters { waits: 1, wait_micros, refused, ..Counters::default() };
             tenant.usage().add(&waited, self.worker.micros(now));
         }
         got
@@ -307,19 +334,21 @@ impl Session {
         self.client.transaction_since.set(None);
         self.client.reads(true);
         self.client.over_time.set(false);
+        self.used.transactions += 1;
+        self.used.server_micros = u64::try_from(now.duration_since(lease.since).as_micros()).unwrap_or(u64::MAX);
+        self.pool.count(&self.used);
         if let Some(tenant) = &self.current {
-            self.used.transactions += 1;
-            self.used.server_micros = u64::try_from(now.duration_since(lease.since).as_micros()).unwrap_or(u64::MAX);
             tenant.usage().add(&self.used, self.worker.micros(now));
-            self.used = Counters::default();
         }
+        self.used = Counters::default();
         if self.unnamed_bound {
             self.unnamed = Vec::new();
         }
         self.begun = false;
         self.named = false;
         lease.inline_refusals = false;
-        if (self.transparent || lease.held_cursors > 0) && lease.doomed.is_none() {
+        lease.kept = self.transparent || lease.held_cursors > 0;
+        if lease.kept && lease.doomed.is_none() {
             self.kept = Some(lease);
         } else if lease.cancels.get() > 0 {
             // a cancel request on its way may only meet this client's statement

@@ -3,6 +3,7 @@
 use tenantry_edge::admission::{Admitted, Claim};
 
 use super::Session;
+use crate::ablation::{Protection, removed};
 use crate::context;
 use crate::identify::naming::{self, Naming};
 use crate::link::Link;
@@ -39,11 +40,14 @@ impl Session {
 
     /// The tenant is named by a statement inside a transaction that began without one, or once more in one that has
     /// one: then it must be the same, since the context would stay the former's.
-    pub(super) fn name_within(&mut self, naming: Naming, link: &mut Link) -> Result<(), Refusal> {
+    pub(super) fn name_within(&mut self, naming: Naming, link: &mut Link, before_query: bool) -> Result<(), Refusal> {
         if naming == Naming::Nobody {
             return Ok(());
         }
         let admitted = self.admit(naming)?;
+        if self.named && removed(Protection::OneTenant) {
+            return Ok(());
+        }
         if self.named {
             let is_same = |a: &Admitted| a.number() == admitted.number() && a.scope() == admitted.scope();
             return match &self.current {
@@ -55,7 +59,7 @@ impl Session {
             };
         }
         let Some(signer) = &self.pool.signer else { return Ok(()) };
-        link.enter_inside(&admitted, signer).map_err(|error| Refusal::context(&error.to_string()))?;
+        link.enter_inside(&admitted, signer, before_query).map_err(|error| Refusal::context(&error.to_string()))?;
         self.unnamed_here = false;
         self.current = Some(admitted);
         self.named = true;

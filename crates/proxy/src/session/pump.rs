@@ -10,9 +10,10 @@ use tenantry_wire::frontend::{self, TargetKind};
 use tenantry_wire::tag::frontend as tag;
 
 use super::Session;
+use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::identify::naming::{self, Naming};
-use crate::link::{Expect, Kind, Link};
+use crate::link::{Expect, Held, Kind, Link};
 use crate::refusal::Refusal;
 use crate::statements::{Statement, StatementKey};
 use crate::text::{self, Opening};
@@ -107,8 +108,8 @@ impl Session {
             }
             self.boundary = false;
         }
-        // the transaction is over and the next one may be another tenant's
-        self.sent && self.names_tenants() && link.is_idle()
+        // the transaction is over: the next one may be another tenant's, or needs the context once more
+        self.sent && link.is_idle() && (self.names_tenants() || link.held == Held::Unknown)
     }
 
     /// One message, whole or (of large ones) its beginning. `false`: stop here.
@@ -184,7 +185,8 @@ impl Session {
         self.at_work();
         self.sent = true;
         link.unsynced = false;
-        self.boundary = self.names_tenants();
+        // an error takes back what was entered in the same transaction: what follows must not be there yet
+        self.boundary = self.names_tenants() || link.entered_inside;
     }
 
     fn query(&mut self, length: usize, link: &mut Link) -> Result<bool, Refusal> {
@@ -195,6 +197,10 @@ impl Session {
         let deallocated = if opening == Opening::Deallocate { text::deallocated(text) } else { None };
         let naming =
             if self.names_tenants() { naming::of_query(text, &self.settings().presets) } else { Naming::Nobody };
+        if self.entering && matches!(opening, Opening::DeallocateAll | Opening::Deallocate) {
+            // it cannot be undone, should everything have to be sent again
+            return Ok(false);
+        }
         if !self.transparent {
             match opening {
                 Opening::DeallocateAll => {
@@ -211,7 +217,7 @@ impl Session {
                 _ => {}
             }
         }
-        self.name_within(naming, link)?;
+        self.name_within(naming, link, true)?;
         self.remember_setting(opening, length, link);
         self.forward(length, link);
         self.unnamed.clear();
@@ -243,7 +249,7 @@ impl Session {
         let message = &self.input.unread()[self.cursor..self.cursor + length];
         let parse = frontend::parse(&message[5..]).map_err(Refusal::violation)?;
         link.unsynced = true;
-        if parse.name.is_empty() || self.transparent {
+        if parse.name.is_empty() || self.transparent || removed(Protection::Names) {
             if parse.name.is_empty() {
                 self.unnamed.clear();
                 self.unnamed.extend_from_slice(message);
@@ -262,44 +268,76 @@ impl Session {
             types: parse.types.into(),
             search_path: self.parameters.get("search_path").map(Into::into),
         };
-        let name: Box<[u8]> = parse.name.into();
+        let name: Rc<[u8]> = parse.name.into();
         let statement = self.worker.statements.intern(key);
         self.cursor += length;
-        if self.has(&statement, link) {
-            link.answer(Expect::client(Kind::OwnParse), &mut self.output);
-        } else {
-            self.prepare(&statement, false, link);
+        if let Some(known) = self.statements.get(&*name).cloned() {
+            self.refuse_twice(&name, &known, link);
+            return Ok(());
         }
-        self.statements.insert(name, statement);
+        if self.has(&statement, link) {
+            let expect = Expect { client_name: Some(Rc::clone(&name)), ..Expect::client(Kind::OwnParse) };
+            link.answer(expect, &mut self.output);
+        } else {
+            self.prepare(&statement, Some(&name), link);
+        }
+        self.know(&name, Some(statement));
         Ok(())
     }
 
-    /// Whether a statement is prepared on the connection, or is about to be.
+    /// A name that the client has already cannot be given again. The server says so, and passes over the rest of the
+    /// batch: the statement is prepared a second time under its name there.
+    fn refuse_twice(&mut self, name: &Rc<[u8]>, known: &Rc<Statement>, link: &mut Link) {
+        if !self.has(known, link) {
+            self.prepare(known, None, link);
+        }
+        let server_name = known.server_name();
+        if frontend::write_parse(link.out.tail(), server_name.as_bytes(), b"", &[0, 0]).is_ok() {
+            link.expect.push_back(Expect { twice: Some(Rc::clone(name)), ..Expect::client(Kind::Parse) });
+        }
+    }
+
+    /// Remembers or forgets a statement of the client; as long as messages may have to be sent again, also what was
+    /// before.
+    fn know(&mut self, name: &[u8], statement: Option<Rc<Statement>>) -> bool {
+        let before = match statement {
+            Some(statement) => self.statements.insert(name.into(), statement),
+            None => self.statements.remove(name),
+        };
+        let was_known = before.is_some();
+        if self.entering {
+            self.before_entering.push((name.into(), before));
+        }
+        was_known
+    }
+
+    /// Whether a statement is prepared on the connection, or is about to be in this batch: what an earlier one
+    /// prepares may be skipped because of an error there.
     fn has(&self, statement: &Rc<Statement>, link: &mut Link) -> bool {
+        let prepares = |e: &Expect| e.statement.as_ref().is_some_and(|s| s.number == statement.number);
         link.prepared.touch(statement.number)
-            || link.expect.iter().any(|e| e.statement.as_ref().is_some_and(|s| s.number == statement.number))
+            || link.expect.iter().rev().take_while(|e| !e.ends_with_ready()).any(prepares)
     }
 
     /// Prepares a statement on the connection, and closes another if there are too many.
-    fn prepare(&mut self, statement: &Rc<Statement>, own: bool, link: &mut Link) {
-        if link.prepared.len() >= self.worker.settings().prepared_max {
-            if let Some(old) = link.prepared.evict() {
-                let name = Statement::name_of(old);
-                // a name of ours always fits
-                if frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
-                    link.expect.push_back(Expect::own(Kind::Close));
-                }
+    /// `client_name`: the client asked for it, under this name.
+    fn prepare(&mut self, statement: &Rc<Statement>, client_name: Option<&Rc<[u8]>>, link: &mut Link) {
+        let evicted =
+            if link.prepared.len() >= self.worker.settings().prepared_max { link.prepared.evict() } else { None };
+        // its own name is closed too: it may still be taken there, by a statement we have stopped relying on or by SQL
+        let own_name = (!removed(Protection::CloseFirst)).then_some(statement.number);
+        for number in evicted.into_iter().chain(own_name) {
+            let name = Statement::name_of(number);
+            // a name of ours always fits
+            if frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
+                link.expect.push_back(Expect::own(Kind::Close));
             }
         }
         let (name, key) = (statement.server_name(), &statement.key);
-        if link.prepared.is_unsure()
-            && frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok()
-        {
-            link.expect.push_back(Expect::own(Kind::Close));
-        }
         // it came as a message of this form
         if frontend::write_parse(link.out.tail(), name.as_bytes(), &key.query, &key.types).is_ok() {
-            link.expect.push_back(Expect::parse(Rc::clone(statement), own));
+            let expect = Expect::parse(Rc::clone(statement), client_name.is_none());
+            link.expect.push_back(Expect { client_name: client_name.cloned(), ..expect });
         }
     }
 
@@ -318,7 +356,7 @@ impl Session {
                 None => &[],
             };
             let naming = if whole { naming::of_bind(text, body, &self.settings().presets) } else { Naming::Nobody };
-            self.name_within(naming, link)?;
+            self.name_within(naming, link, false)?;
         }
         let text: &[u8] = match &known {
             Some(statement) => &statement.key.query,
@@ -335,7 +373,7 @@ impl Session {
             self.forward(length, link);
         } else if let Some(statement) = known {
             if !self.has(&statement, link) {
-                self.prepare(&statement, true, link);
+                self.prepare(&statement, None, link);
             }
             let server_name = statement.server_name();
             self.forward_renamed(length, portal_end + 1, statement_end, server_name.as_bytes(), link)?;
@@ -396,7 +434,7 @@ impl Session {
             let name: Box<[u8]> = target.name.into();
             if let Some(statement) = self.statements.get(&name).cloned() {
                 if !self.has(&statement, link) {
-                    self.prepare(&statement, true, link);
+                    self.prepare(&statement, None, link);
                 }
                 let server_name = statement.server_name();
                 self.forward_renamed(length, 1, 1 + name.len(), server_name.as_bytes(), link)?;
@@ -419,7 +457,7 @@ impl Session {
         link.unsynced = true;
         if target.kind == TargetKind::Statement && !self.transparent && !target.name.is_empty() {
             let name: Box<[u8]> = target.name.into();
-            if self.statements.remove(&name).is_some() || name.starts_with(OURS) {
+            if self.know(&name, None) || name.starts_with(OURS) {
                 self.cursor += length;
                 link.answer(Expect::client(Kind::OwnClose), &mut self.output);
                 return Ok(());

@@ -133,6 +133,8 @@ impl Link {
         self.counter += 1;
         let token = signer.enter(tenant, self.session_no.unwrap_or_default(), self.counter)?;
         self.inline_refusals = true;
+        // what this tenant leaves on the connection belongs to nobody in our books: whoever comes next enters anew
+        self.unsure();
         self.write_statement("SELECT tenantry.enter($1)", &TEXT, &[Some(token.as_bytes())]);
         if before_query {
             self.write_sync();

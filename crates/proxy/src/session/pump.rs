@@ -229,7 +229,7 @@ impl Session {
     /// Leaves behind what answer is expected to a simple query.
     fn remember_setting(&mut self, opening: Opening, length: usize, link: &mut Link) {
         let mut expect = Expect::client(Kind::Query);
-        expect.harmless = opening == Opening::SetLocal;
+        expect.harmless = matches!(opening, Opening::SetLocal | Opening::SetTransaction);
         if opening == Opening::Set && link.status == TransactionStatus::Idle {
             let available = &self.input.unread()[self.cursor..];
             let text = available.get(5..length.saturating_sub(1)).unwrap_or_default();
@@ -478,7 +478,7 @@ fn bound_setting(text: &[u8], link: &Link) -> BoundSetting {
         return (false, None);
     }
     match Opening::of(text) {
-        Opening::SetLocal => (true, None),
+        Opening::SetLocal | Opening::SetTransaction => (true, None),
         Opening::Set if link.status == TransactionStatus::Idle => (false, text::setting(text)),
         _ => (false, None),
     }

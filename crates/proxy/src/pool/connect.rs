@@ -7,8 +7,10 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256};
+use postgres_protocol::escape;
 use rustls::pki_types::ServerName;
 use secrecy::ExposeSecret;
+use tenantry_model::KeyKind;
 use tenantry_wire::backend::{self, Authentication, TransactionStatus};
 use tenantry_wire::frontend;
 use tenantry_wire::frontend::ProtocolVersion;
@@ -83,6 +85,22 @@ pub(crate) enum ConnectError {
         /// For what.
         method: &'static str,
     },
+    /// The tenants' file is for another type of key.
+    #[error("the tenants of `{database}` have keys of type {expected:?}, the database has {found:?}")]
+    OtherKind {
+        /// Which database.
+        database: String,
+        /// What it has.
+        found: KeyKind,
+        /// What the tenants' file says.
+        expected: KeyKind,
+    },
+    /// The login's own settings come back.
+    #[error("login `{user}` has settings of its own that cannot be taken away")]
+    OwnSettings {
+        /// Which.
+        user: String,
+    },
     /// It is no PostgreSQL server, or broken.
     #[error("the server at {at} does not follow the protocol: {what}")]
     Protocol {
@@ -101,6 +119,8 @@ impl ConnectError {
             Self::Refused { .. } => "check the credentials file and pg_hba.conf",
             Self::NoTls { .. } | Self::Tls { .. } => "check the server's certificate and [proxy.server_tls]",
             Self::Method { .. } => "let pg_hba.conf ask for scram-sha-256",
+            Self::OtherKind { .. } => "correct keyKind in the tenants' file, or `key` of the database's section",
+            Self::OwnSettings { .. } => "ALTER ROLE … RESET ALL as an administrator",
             Self::Protocol { .. } => "check that the address is that of a PostgreSQL server",
         }
     }
@@ -155,6 +175,25 @@ pub(crate) async fn open(server: &Server) -> Result<(Stream, Option<Vec<u8>>), C
 }
 
 async fn connect(pool: &Pool, slot: &Slot) -> Result<Box<Link>, ConnectError> {
+    match connect_once(pool, slot).await? {
+        Made::Whole(link) => Ok(link),
+        // what it began with was taken away: the next one begins without
+        Made::Healed => match connect_once(pool, slot).await? {
+            Made::Whole(link) => Ok(link),
+            Made::Healed => Err(ConnectError::OwnSettings { user: slot.user.to_string() }),
+        },
+    }
+}
+
+/// What came of one try.
+enum Made {
+    /// A connection.
+    Whole(Box<Link>),
+    /// None: a client had given the login settings of its own, with which every new connection begins.
+    Healed,
+}
+
+async fn connect_once(pool: &Pool, slot: &Slot) -> Result<Made, ConnectError> {
     let server = &pool.database.server;
     let (stream, end_point) = open(server).await?;
     let mut talk = Talk { stream, buffer: Vec::new(), at: at(server), user: slot.user.to_string() };
@@ -189,11 +228,22 @@ async fn connect(pool: &Pool, slot: &Slot) -> Result<Box<Link>, ConnectError> {
     }
     let standby =
         told.iter().any(|(name, value): &(Box<str>, Box<str>)| &**name == "in_hot_standby" && &**value == "on");
-    let session_no = if pool.signer.is_some() && !standby { Some(talk.bind().await?) } else { None };
+    let session_no = if pool.signer.is_some() && !standby {
+        if talk.has_own_settings().await? {
+            tracing::warn!(database = %pool.database.name, "login {} had settings of its own; they are taken away", slot.user);
+            talk.take_settings_away(&pool.database.server_name).await?;
+            return Ok(Made::Healed);
+        }
+        let bound = talk.bind().await?;
+        bound.check(pool)?;
+        Some(bound.session_no)
+    } else {
+        None
+    };
     pool.welcome.borrow_mut().get_or_insert_with(|| Rc::new(told));
     let now = Instant::now();
     let shown = Rc::new(Shown { process, user: Rc::clone(&slot.user), made_at: now });
-    Ok(Box::new(Link {
+    Ok(Made::Whole(Box::new(Link {
         shown,
         stream: talk.stream,
         slot: slot.clone(),
@@ -226,7 +276,7 @@ async fn connect(pool: &Pool, slot: &Slot) -> Result<Box<Link>, ConnectError> {
         cancels: Rc::new(Cell::new(0)),
         made_at: now,
         used_at: now,
-    }))
+    })))
 }
 
 /// A conversation that goes step by step.
@@ -355,25 +405,85 @@ impl Talk {
         }
     }
 
-    /// Binds the session for signed contexts. Gives its number.
-    async fn bind(&mut self) -> Result<i64, ConnectError> {
+    /// Binds the session for signed contexts.
+    async fn bind(&mut self) -> Result<Bound, ConnectError> {
+        let row = self.run(include_str!("bind.sql")).await?;
+        let [Some(number), Some(cells)] = row.as_slice() else {
+            return Err(self.protocol("no answer to the binding of the session"));
+        };
+        let session_no = number.parse().map_err(|_| self.protocol("no number of the session"))?;
+        Ok(Bound { session_no, kind: kind_of(cells) })
+    }
+
+    /// Whether somebody gave the login settings with which each of its connections begins.
+    async fn has_own_settings(&mut self) -> Result<bool, ConnectError> {
+        let row = self.run(include_str!("own_settings.sql")).await?;
+        Ok(row.first().and_then(Option::as_deref) != Some("0"))
+    }
+
+    /// Takes them away. They hold on this connection still, so those that would prevent it are set first.
+    async fn take_settings_away(&mut self, database: &str) -> Result<(), ConnectError> {
+        let database = escape::escape_identifier(database);
+        for statement in [
+            "SET statement_timeout = 0",
+            "SET default_transaction_read_only = off",
+            "ALTER ROLE CURRENT_USER RESET ALL",
+            &format!("ALTER ROLE CURRENT_USER IN DATABASE {database} RESET ALL"),
+        ] {
+            self.run(statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a query of ours; gives the last row as text.
+    async fn run(&mut self, query: &str) -> Result<Vec<Option<String>>, ConnectError> {
         let mut out = Vec::new();
-        self.written(frontend::write_query(&mut out, b"SELECT tenantry.bind_session()"))?;
+        self.written(frontend::write_query(&mut out, query.as_bytes()))?;
         self.send(&out).await?;
-        let mut number = None;
+        let mut last = Vec::new();
         loop {
             let (tag, body) = self.message().await?;
             match tag {
                 tag::DATA_ROW => {
                     let row = self.read(backend::data_row(&body))?;
-                    let text = row.iter().next().flatten().and_then(|v| std::str::from_utf8(v).ok());
-                    number = text.and_then(|t| t.parse().ok());
+                    last = row.iter().map(|v| v.map(|v| String::from_utf8_lossy(v).into_owned())).collect();
                 }
-                tag::READY_FOR_QUERY => return number.ok_or_else(|| self.protocol("no number of the session")),
+                tag::READY_FOR_QUERY => return Ok(last),
                 tag::ROW_DESCRIPTION | tag::COMMAND_COMPLETE | tag::NOTICE_RESPONSE | tag::PARAMETER_STATUS => {}
                 other => return Err(self.out_of_turn(other)),
             }
         }
+    }
+}
+
+/// What the binding of a session told.
+struct Bound {
+    session_no: i64,
+    /// The type of the tenant key; integer and bigint look alike.
+    kind: KeyKind,
+}
+
+impl Bound {
+    /// The bytes of a token do not say what type they are of, so a list of another type would sign for wrong tenants.
+    fn check(&self, pool: &Pool) -> Result<(), ConnectError> {
+        let expected = match pool.database.directory.kind() {
+            KeyKind::Integer => KeyKind::Bigint,
+            other => other,
+        };
+        if self.kind == expected {
+            return Ok(());
+        }
+        Err(ConnectError::OtherKind { database: pool.database.name.to_string(), found: self.kind, expected })
+    }
+}
+
+/// The type of the tenant key, by the cells of the session's memory.
+fn kind_of(cells: &str) -> KeyKind {
+    let has = |name: &str| cells.split(',').any(|cell| cell == name);
+    match (has("m_hi"), has("m_len")) {
+        (true, _) => KeyKind::Uuid,
+        (_, true) => KeyKind::Text,
+        _ => KeyKind::Bigint,
     }
 }
 

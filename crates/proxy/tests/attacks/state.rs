@@ -1,6 +1,6 @@
 //! Layer S: nothing of one tenant is left on the connection for the next, and nothing left makes the next one fail.
 
-use crate::scene::{BODIES, Scene, canary};
+use crate::scene::{BACKEND_PASSWORD, BODIES, Scene, canary};
 use crate::wire::{Batch, Wire};
 
 /// Ways to leave a connection.
@@ -292,4 +292,34 @@ async fn s13_nobody_is_told_anothers_settings() {
     other.query(BODIES).await.good();
     assert_eq!(a.query("SHOW TimeZone").await.value(), "Asia/Tokyo");
     assert_eq!(a.query("SHOW application_name").await.value(), "CANARY-acme");
+}
+
+/// What a client may give the login it works on, and with what every later connection of that login would begin.
+#[tokio::test]
+async fn settings_of_the_login_do_not_reach_later_connections() {
+    for settings in ["search_path = pg_temp", "default_transaction_read_only = on", "statement_timeout = '1ms'"] {
+        let scene = Scene::new(1).await;
+        let mut a = scene.tenant("acme").await;
+        let process = a.backend().await;
+        a.query(&format!("ALTER ROLE CURRENT_USER SET {settings}")).await.good();
+        let mut b = scene.tenant("bolt").await;
+        assert_ne!(b.backend().await, process, "{settings}: a connection with a changed login is not used again");
+        assert_eq!(b.query(BODIES).await.column(), [canary("bolt"); 3], "{settings}");
+        let left = b.query("SELECT count(*) FROM pg_db_role_setting WHERE setrole <> 0").await;
+        assert_eq!(left.value(), "0", "{settings}");
+    }
+}
+
+/// A list of tenants with keys of another type would be signed as somebody else's.
+#[tokio::test]
+async fn tenants_with_keys_of_another_type_are_not_served() {
+    let scene = Scene::with(1, |_, database| {
+        database.directory = tenantry_edge::directory::Directory::open(
+            tenantry_model::KeyKind::Text,
+            tenantry_edge::directory::Limits::NONE,
+        );
+    })
+    .await;
+    let refused = scene.log_in("backend", BACKEND_PASSWORD, &[]).await.err().expect("refused");
+    assert_eq!(refused.code, "08006");
 }

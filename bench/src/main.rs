@@ -5,8 +5,12 @@ mod migration;
 mod text_keys;
 mod writers;
 
+use std::path::Path;
+use std::process::ExitCode;
+
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use tenantry_bench::{idle, noisy, soak, table::Table, tenants, throughput};
 use tenantry_engine::bench::{self, Observer, Options};
 use tenantry_pg::Target;
 
@@ -58,40 +62,71 @@ enum Bench {
         #[arg(long, default_value_t = 1_000)]
         tables: u32,
     },
+    /// What a pooler costs: pgbench -S straight, through PgBouncer and through tenantry
+    Proxy(throughput::Plan),
+    /// What naming the tenant for each transaction costs, by hand and by tenantry's login
+    Tenants(tenants::Plan),
+    /// One tenant's reads beside the flood of another
+    Noisy(noisy::Plan),
+    /// Memory of a pooler for each idle client
+    Idle(idle::Plan),
+    /// Torments a pooler and looks for what breaks: not a benchmark, so not part of all of them
+    Soak(soak::Plan),
 }
 
+/// What `bench/run` does without a name, in this order.
+const ALL: [&str; 8] = ["queries", "context", "migration", "inspect", "proxy", "tenants", "noisy", "idle"];
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+async fn main() -> ExitCode {
+    match chosen(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn chosen(cli: Cli) -> anyhow::Result<()> {
+    let benches = match cli.bench {
+        // it has a server of its own, which it restarts
+        Some(Bench::Soak(plan)) => return soak(&plan, cli.json).await,
+        Some(one) => vec![one],
+        None => ALL.iter().filter_map(|name| Cli::parse_from(["bench", name]).bench).collect(),
+    };
     let target = match &cli.database_url {
         Some(url) => Target::parse(url).context("DATABASE_URL")?,
         None => {
             let major = *tenantry_testkit::available().first().context("no PostgreSQL 15 to 18 on this machine")?;
-            tenantry_testkit::postgres(major).target().clone()
+            // poolers reach the server over TCP, so all do
+            tenantry_testkit::postgres(major).tcp_target()
         }
     };
-    let all = vec![
-        Bench::Queries { tenants: vec![1, 100, 10_000], rows: 500_000, rounds: 15 },
-        Bench::Context { rounds: 15 },
-        Bench::Migration { rows: 2_000_000, writers: 4 },
-        Bench::Inspect { tables: 1_000 },
-    ];
-    for bench in cli.bench.map_or(all, |one| vec![one]) {
+    for bench in benches {
         run(bench, &target, cli.json).await?;
     }
     Ok(())
 }
 
+async fn soak(plan: &soak::Plan, json: bool) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("a temporary folder")?;
+    let report = soak::run(plan, &options(folder.path(), 1, 0, 1), &Narrator).await?;
+    print(&report.human(), &report.json(), json);
+    anyhow::ensure!(report.is_clean(), "the soak found faults; --seed {} repeats what each client does", report.seed);
+    Ok(())
+}
+
+fn options(folder: &Path, tenants: u32, rows: u64, rounds: u32) -> Options {
+    // a benchmark compares, it does not protect
+    Options { tenants, rows, rounds, allow_old_server: true, folder: folder.to_owned() }
+}
+
 async fn run(bench: Bench, target: &Target, json: bool) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("a temporary folder")?;
-    let options = |tenants, rows, rounds| Options {
-        tenants,
-        rows,
-        rounds,
-        // a benchmark compares, it does not protect
-        allow_old_server: true,
-        folder: folder.path().to_owned(),
-    };
+    let options = |tenants, rows, rounds| options(folder.path(), tenants, rows, rounds);
+    // peers are compared on data of their own size
+    let plain = options(1, 0, 1);
     match bench {
         Bench::Queries { tenants, rows, rounds } => {
             for tenants in tenants {
@@ -114,8 +149,17 @@ async fn run(bench: Bench, target: &Target, json: bool) -> anyhow::Result<()> {
             let report = inspect::run(target, &options(1, 0, 5), tables).await?;
             print(&report.human(), &report.json(), json);
         }
+        Bench::Proxy(plan) => print_table(&throughput::run(target, &plain, &plan, &Narrator).await?, json),
+        Bench::Tenants(plan) => print_table(&tenants::run(target, &plain, &plan, &Narrator).await?, json),
+        Bench::Noisy(plan) => print_table(&noisy::run(target, &plain, &plan, &Narrator).await?, json),
+        Bench::Idle(plan) => print_table(&idle::run(target, &plain, &plan, &Narrator).await?, json),
+        Bench::Soak(plan) => soak(&plan, json).await?,
     }
     Ok(())
+}
+
+fn print_table(table: &Table, json: bool) {
+    print(&table.human(), &table.json(), json);
 }
 
 #[allow(clippy::print_stdout)] // the result of the program

@@ -9,8 +9,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tenantry_model::Class;
 use tenantry_model::token::ContextKey;
+use tenantry_model::{Class, KeyKind};
 use zeroize::ZeroizeOnDrop;
 
 /// Version of the file's format.
@@ -31,6 +31,9 @@ pub struct Credentials {
     pub logins: Vec<Login>,
     /// The key that signs tenant contexts.
     pub signing_key: SigningKey,
+    /// Type of the tenant column; older files do not name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_key: Option<KeyKind>,
 }
 
 /// One runtime login.
@@ -130,7 +133,15 @@ impl Credentials {
             .map(|user| Ok(Login { user: (*user).to_owned(), password: random_hex()? }))
             .collect::<Result<_, CredentialsError>>()?;
         let signing_key = SigningKey { kid: 1, key: random_hex()? };
-        Ok(Self { format: FORMAT, database: database.to_owned(), host: host.to_owned(), port, logins, signing_key })
+        Ok(Self {
+            format: FORMAT,
+            database: database.to_owned(),
+            host: host.to_owned(),
+            port,
+            logins,
+            signing_key,
+            tenant_key: None,
+        })
     }
 
     /// Whether these are the secrets of exactly these logins, and usable.
@@ -193,6 +204,10 @@ mod tests {
         assert!(!read.fits(&["app_slot_01"]) && !read.fits(&["app_slot_01", "other"]));
         assert!(read.signing_key.key != "00".repeat(32));
         assert_ne!(read.logins[0].password, read.logins[1].password);
+        assert_eq!(read.tenant_key, None, "a file that does not name the type of the key is read too");
+        let named = Credentials { tenant_key: Some(KeyKind::Bigint), ..made };
+        named.write(&path).unwrap();
+        assert_eq!(Credentials::read(&path).unwrap().tenant_key, Some(KeyKind::Bigint));
     }
 
     #[test]

@@ -45,6 +45,8 @@
 //! `hi` and `lo` are the halves of the uuid, or 0 and the number. For `tenantry.hold` with the same arguments,
 //! `int8be(1)` stands before the session number.
 //!
+//! A **pass** (`p1.…`) is a password for the SQL wire, which no database ever sees: [`PassClaims`].
+//!
 //! No message of one form is a message of another: the text forms differ in their first byte, and a typed message
 //! ends in the eight bytes of a session number below 2^53, whose first byte is zero, which text cannot hold. The two
 //! typed messages differ in length.
@@ -68,6 +70,7 @@
 //!   procedural languages keep for the session it cannot clean.
 
 mod fields;
+mod pass;
 
 use std::fmt;
 
@@ -78,6 +81,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{KeyKind, TEXT_KEY_BYTES_MAX, TenantKey};
 use fields::{hex, key_text, not_negative, number, read_key, read_scope, scope_text, unhex};
+
+pub use pass::PassClaims;
 
 /// Longest life of a stateless token, in seconds. The database refuses more.
 pub const STATELESS_SECONDS_MAX: i64 = 30;

@@ -1,5 +1,6 @@
 //! An open connection, and the task that drives it.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use tenantry_model::literal;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::Host;
-use tokio_postgres::{AsyncMessage, Connection, Socket, tls::TlsStream};
+use tokio_postgres::{AsyncMessage, CancelToken, Connection, NoTls, Socket, tls::TlsStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{ConnectError, in_plain_words};
 use crate::target::{CONNECT_TIMEOUT_DEFAULT, SslMode, Target};
@@ -15,6 +17,9 @@ use crate::tls;
 
 /// Longest wait for a connection to say good-bye.
 const CLOSE_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Longest wait for a request to cancel to be sent.
+const CANCEL_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Folders where servers put their Unix sockets when a target names no host.
 const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
@@ -69,21 +74,37 @@ impl Session {
 }
 
 /// An open connection. Derefs to the driver's client; the task behind it ends when this is dropped.
-#[derive(Debug)]
 pub struct Client {
     // declared first: it must go before the task may end
     inner: tokio_postgres::Client,
     task: JoinHandle<()>,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("inner", &self.inner).finish_non_exhaustive()
+    }
 }
 
 impl Client {
     /// Says good-bye and waits until the connection is gone, so that the server has let go of it too.
     pub async fn close(self) {
-        let Self { inner, mut task } = self;
+        let Self { inner, mut task, .. } = self;
         drop(inner);
         if tokio::time::timeout(CLOSE_WAIT_MAX, &mut task).await.is_err() {
             task.abort();
         }
+    }
+
+    /// Asks the server to cancel the statement that runs here, if one does; then says good-bye as [`close`](Self::close)
+    /// does. For a connection that somebody left in the middle of a statement: without it the statement would run on.
+    pub async fn cancel_and_close(self) {
+        let token = self.inner.cancel_token();
+        if tokio::time::timeout(CANCEL_WAIT_MAX, cancel(token, self.tls.clone())).await.is_err() {
+            tracing::debug!("a request to cancel was not taken in time");
+        }
+        self.close().await;
     }
 }
 
@@ -97,6 +118,17 @@ impl Deref for Client {
 impl DerefMut for Client {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.inner
+    }
+}
+
+async fn cancel(token: CancelToken, tls: Option<MakeRustlsConnect>) {
+    let sent = match tls {
+        Some(tls) => token.cancel_query(tls).await,
+        None => token.cancel_query(NoTls).await,
+    };
+    if let Err(error) = sent {
+        // the connection is closed whatever comes of it
+        tracing::debug!("cannot cancel: {}", in_plain_words(&error));
     }
 }
 
@@ -157,11 +189,12 @@ async fn open(target: &Target) -> Result<Client, ConnectError> {
     });
     let refused = |source| ConnectError::of(target, source);
     if config.get_ssl_mode() == tokio_postgres::config::SslMode::Disable {
-        let (inner, connection) = config.connect(tokio_postgres::NoTls).await.map_err(refused)?;
-        return Ok(Client { inner, task: tokio::spawn(drive(connection)) });
+        let (inner, connection) = config.connect(NoTls).await.map_err(refused)?;
+        return Ok(Client { inner, task: tokio::spawn(drive(connection)), tls: None });
     }
-    let (inner, connection) = config.connect(tls::connector(target)?).await.map_err(refused)?;
-    Ok(Client { inner, task: tokio::spawn(drive(connection)) })
+    let connector = tls::connector(target)?;
+    let (inner, connection) = config.connect(connector.clone()).await.map_err(refused)?;
+    Ok(Client { inner, task: tokio::spawn(drive(connection)), tls: Some(connector) })
 }
 
 /// Moves bytes until the client is gone or the server is.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, bench, check, complete, completions, doctor, inspect, man, plan, registry, rollback, status, up, verify,
+    apply, bench, check, complete, completions, doctor, inspect, man, plan, registry, rollback, serve, status, tenants,
+    up, verify,
 };
 use crate::output::Format;
 
@@ -17,6 +18,8 @@ First steps:
   tenantry apply isolation                           run them online; old logins keep working
   tenantry complete                                  close the old doors
   tenantry verify                                    attack the result
+  tenantry tenants import                            who the tenants are, for the proxy
+  tenantry serve                                     the proxy, which carries the tenant for the application
 
 The database is named by --database-url, TENANTRY_DATABASE_URL or DATABASE_URL. A password is better kept in the
 environment: other users of a machine can read a program's arguments.
@@ -76,6 +79,8 @@ pub(crate) enum Command {
     Verify(verify::Args),
     Bench(bench::Args),
     Doctor(doctor::Args),
+    Serve(serve::Args),
+    Tenants(tenants::Args),
     Registry(registry::Args),
     Completions(completions::Args),
     #[command(hide = true)]

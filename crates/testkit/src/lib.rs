@@ -17,9 +17,11 @@ mod database;
 mod dump;
 pub mod place;
 mod python;
+mod restartable;
 mod server;
 
 pub use database::Database;
 pub use dump::{dump, dump_roles, pg_dump_for};
 pub use python::python;
+pub use restartable::Restartable;
 pub use server::{Server, available, postgres};

@@ -20,7 +20,7 @@ use crate::place;
 const PORT_TRIES_MAX: u32 = 5;
 
 /// What servers of tests run with: nothing is kept, everything is possible.
-const SETTINGS: &[(&str, &str)] = &[
+pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("fsync", "off"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
@@ -56,7 +56,7 @@ pub fn available() -> Vec<u32> {
     (15..=18).filter(|major| programs(*major).is_some()).collect()
 }
 
-fn programs(major: u32) -> Option<Binaries> {
+pub(crate) fn programs(major: u32) -> Option<Binaries> {
     if let Some(folder) = std::env::var_os(format!("TENANTRY_TEST_PG{major}")).filter(|v| !v.is_empty()) {
         let binaries = resolve(Some(Path::new(&folder)), None);
         return Some(binaries.unwrap_or_else(|e| panic!("TENANTRY_TEST_PG{major}: {e}")));
@@ -115,13 +115,13 @@ fn start(major: u32) -> Server {
     unreachable!("the loop ends by returning or panicking")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
     listener.local_addr().expect("a bound socket has an address").port()
 }
 
 /// A data directory made once per version, and its superuser's password.
-fn template(binaries: &Binaries, account: Account) -> (PathBuf, String) {
+pub(crate) fn template(binaries: &Binaries, account: Account) -> (PathBuf, String) {
     // two installations of one version may differ in what they were built with
     let folder = binaries.folder.display().to_string();
     let place: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -146,7 +146,7 @@ fn template(binaries: &Binaries, account: Account) -> (PathBuf, String) {
     (kept.join("data"), password)
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp runs");
     assert!(status.success(), "cannot copy {} to {}", from.display(), to.display());
 }

@@ -11,6 +11,6 @@ case "${1:-}" in
   after) : "${CREDENTIALS:?set it to the credentials file of tenantry apply}"; CREDENTIALS=$(realpath "$CREDENTIALS"); export CREDENTIALS ;;
   *) echo "usage: test.sh before|after" >&2; exit 2 ;;
 esac
+../../../sdk/typescript/build
 if ! npm ls --all >/dev/null 2>&1; then npm ci --ignore-scripts --no-audit --no-fund >&2; fi
-npm run --silent test
 npm run --silent "test:$1"

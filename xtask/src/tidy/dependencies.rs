@@ -7,21 +7,47 @@ use super::Tree;
 /// What each crate may know of the workspace, tests left out.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-model", &[]),
+    ("tenantry-wire", &["tenantry-model"]),
     ("tenantry-blueprint", &["tenantry-model"]),
     ("tenantry-pg", &["tenantry-model"]),
+    ("tenantry-edge", &["tenantry-model"]),
+    ("tenantry-proxy", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
+    ("tenantry-client", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
     ("tenantry-embedded", &["tenantry-model"]),
     ("tenantry-engine", &["tenantry-model", "tenantry-blueprint", "tenantry-pg"]),
-    ("tenantry", &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-engine", "tenantry-embedded"]),
+    (
+        "tenantry",
+        &[
+            "tenantry-model",
+            "tenantry-blueprint",
+            "tenantry-pg",
+            "tenantry-engine",
+            "tenantry-embedded",
+            "tenantry-edge",
+            "tenantry-wire",
+            "tenantry-proxy",
+        ],
+    ),
     (
         "tenantry-testkit",
         &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-embedded", "tenantry-engine"],
     ),
-    ("tenantry-bench", &["tenantry-model", "tenantry-pg", "tenantry-blueprint", "tenantry-engine", "tenantry-testkit"]),
+    (
+        "tenantry-bench",
+        &[
+            "tenantry-model",
+            "tenantry-pg",
+            "tenantry-blueprint",
+            "tenantry-engine",
+            "tenantry-testkit",
+            "tenantry-wire",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
 /// Crates that decide and never act: no runtime, no connection, through any number of hops.
-const PURE: &[&str] = &["tenantry-model", "tenantry-blueprint"];
+const PURE: &[&str] = &["tenantry-model", "tenantry-wire", "tenantry-blueprint", "tenantry-edge"];
 const IMPURE: &[&str] = &["tokio", "tokio-postgres", "postgres-protocol", "sqlx", "hyper", "reqwest", "mio"];
 
 /// Other people's code that must not come in, by any way: two crypto libraries are one too many.

@@ -50,6 +50,9 @@ pub struct Registry {
     /// Findings that were reviewed and accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<AcceptEntry>,
+    /// The SQL proxy that `tenantry serve` runs. It is no decision about tables, and is read there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<serde_json::Value>,
     /// Defaults of the command line.
     #[serde(skip_serializing_if = "ToolEntry::is_empty")]
     pub tool: ToolEntry,

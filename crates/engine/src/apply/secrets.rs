@@ -31,7 +31,8 @@ pub(super) async fn run(
 ) -> Result<(), Error> {
     let path = std::path::absolute(&runner.options.credentials).unwrap_or_else(|_| runner.options.credentials.clone());
     let users: Vec<&str> = blueprint.roles.slots.iter().map(Ident::as_str).collect();
-    let credentials = kept_or_new(&path, runner.database(), runner.target, &users)?;
+    let mut credentials = kept_or_new(&path, runner.database(), runner.target, &users)?;
+    credentials.tenant_key = Some(blueprint.key_kind);
     runner.tell(Event::Statement { step: i + 1, statement: 1 });
     credentials.write(&path)?;
     let key = &credentials.signing_key;

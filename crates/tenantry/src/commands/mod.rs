@@ -11,7 +11,9 @@ pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod rollback;
+pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod tenants;
 pub(crate) mod up;
 pub(crate) mod verify;
 
@@ -52,6 +54,8 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Status(args) => status::run(args, settings).await,
         Command::Bench(args) => bench::run(args, settings).await,
         Command::Doctor(args) => doctor::run(args, settings).await,
+        Command::Serve(args) => serve::run(args, settings).await,
+        Command::Tenants(args) => tenants::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),
         Command::Completions(args) => completions::run(args, settings),
         Command::Man(args) => man::run(args, settings),

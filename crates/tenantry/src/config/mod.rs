@@ -1,5 +1,7 @@
 //! What the user wants, from four places: flag, environment, file, default, in this order.
 
+pub(crate) mod directory;
+pub(crate) mod proxy;
 mod registry_file;
 
 use std::path::PathBuf;
@@ -82,6 +84,11 @@ impl Settings {
     pub(crate) fn decisions(&self) -> &Registry {
         &self.registry.content
     }
+}
+
+/// Where a service manager listens for what becomes of us.
+pub(crate) fn notify_socket() -> Option<String> {
+    env("NOTIFY_SOCKET")
 }
 
 fn env(name: &str) -> Option<String> {

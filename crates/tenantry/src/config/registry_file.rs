@@ -49,6 +49,11 @@ impl RegistryFile {
         Ok(Self { path: path.to_owned(), exists: true, content, text: Some(text) })
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Adds an entry for every table the file does not know, and leaves the rest of it, comments included, as it
     /// is. A missing file is written whole. Gives the number of entries added.
     pub(crate) fn extend(&self, classification: &Classification) -> Result<usize, Failure> {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use tenantry_model::Class;
@@ -20,6 +20,15 @@ pub(crate) enum Readers {
 
 /// Writes one file: into a neighbour first, then renamed over it.
 pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> Result<(), Failure> {
+    put(path, text, if readers == Readers::Owner { 0o600 } else { 0o644 }, None)
+}
+
+/// The same for a file that keeps its rights, its owner and its group; a new one is for its owner only.
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    put(path, text, 0o600, fs::metadata(path).ok())
+}
+
+fn put(path: &Path, text: &str, mode: u32, like: Option<fs::Metadata>) -> Result<(), Failure> {
     let failed = |e: io::Error| {
         Failure::new(Class::Unavailable, format!("cannot write {}", path.display()))
             .because(e)
@@ -29,10 +38,14 @@ pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> Result<(), Fai
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let fresh = path.with_file_name(name);
-    let mode = if readers == Readers::Owner { 0o600 } else { 0o644 };
     let result = (|| {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&fresh)?;
         file.write_all(text.as_bytes())?;
+        if let Some(like) = like {
+            // only a superuser can give files away; for everybody else it is theirs already
+            let _ = std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()));
+            file.set_permissions(like.permissions())?;
+        }
         file.sync_all()?;
         fs::rename(&fresh, path)
     })();
@@ -98,6 +111,19 @@ pub(crate) fn write_folder(folder: &Path, files: &[(&str, String)]) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replaced_file_keeps_its_rights() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        replace(&path, "new").unwrap();
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&path, "newer").unwrap();
+        assert_eq!((mode(), fs::read_to_string(&path).unwrap()), (0o640, "newer".to_owned()));
+    }
 
     #[test]
     fn a_file_that_cannot_be_written_leaves_nothing_and_keeps_the_old() {

@@ -1,19 +1,10 @@
 // After isolation: one login per pooled connection, and a signed context at the start of every transaction. The
 // database keeps workspaces apart; this file only says which one it is.
 
-import { readFileSync } from "node:fs";
+import { readCredentials, signSession, type Credentials } from "@tenantry/sdk";
 import pg from "pg";
 import type { Database, Member, Session, WriteKey } from "./database.js";
 import { Problem } from "./problem.js";
-import { signSession, type SigningKey } from "./token.js";
-
-export interface Credentials {
-  database: string;
-  host: string;
-  port: number;
-  logins: { user: string; password: string }[];
-  signing_key: SigningKey;
-}
 
 /** How long a request waits for a free connection, in milliseconds. */
 const WAIT_MS_MAX = 5_000;
@@ -64,7 +55,7 @@ class Slot {
 }
 
 export function walled(path: string): Database {
-  const credentials = JSON.parse(readFileSync(path, "utf8")) as Credentials;
+  const credentials = readCredentials(path);
   const slots = credentials.logins.map((login) => new Slot(credentials, login));
   const free = [...slots];
   const waiting: ((slot: Slot) => void)[] = [];

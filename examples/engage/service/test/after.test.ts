@@ -2,13 +2,12 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import type { Server } from "node:http";
+import { readCredentials, signSession } from "@tenantry/sdk";
 import pg from "pg";
 import { server } from "../src/server.js";
-import { signSession } from "../src/token.js";
-import { walled, type Credentials } from "../src/walled.js";
+import { walled } from "../src/walled.js";
 import type { Database } from "../src/database.js";
 import { Caller, fresh, KINDS, needed, workspacesOf, writeKey } from "./support.js";
 
@@ -95,7 +94,7 @@ describe("with the walled logins", () => {
   });
 
   describe("somebody who can send any SQL with a login of the service", () => {
-    const credentials = JSON.parse(readFileSync(path, "utf8")) as Credentials;
+    const credentials = readCredentials(path);
     let client: pg.Client;
 
     before(async () => {

@@ -9,6 +9,7 @@ use tenantry_pg::{Session, Target, class_of, connect, connect_with, in_plain_wor
 
 use super::place::Place;
 use crate::commands::apply::CREDENTIALS_FILE;
+use crate::config::directory::FILE_DEFAULT;
 use crate::errors::Failure;
 use crate::output::Output;
 use crate::output::files::{self, Readers};
@@ -50,6 +51,11 @@ impl Demo {
     /// The file with the application's logins and its signing key.
     pub(super) fn credentials(&self) -> PathBuf {
         self.folder.join(CREDENTIALS_FILE)
+    }
+
+    /// The file that lists its tenants for the proxy.
+    pub(super) fn tenants(&self) -> PathBuf {
+        self.folder.join(FILE_DEFAULT)
     }
 
     /// Makes the database and fills it, unless an earlier run did. A half-made one is made anew.
@@ -110,6 +116,7 @@ impl Demo {
             client.batch_execute("DROP ROLE engage_app").await.map_err(failed("drop the login engage_app"))?;
         }
         client.close().await;
+        files::remove(&self.tenants())?;
         files::remove(&self.credentials())
     }
 

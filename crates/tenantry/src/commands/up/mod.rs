@@ -1,6 +1,7 @@
 //! `tenantry up`: a demonstration application on a PostgreSQL of its own, isolated and attacked before your eyes.
 
 mod demo;
+mod doors;
 mod isolate;
 mod place;
 
@@ -18,6 +19,7 @@ use crate::errors::Failure;
 use crate::output::Output;
 use crate::output::files::{self, Readers};
 use demo::Demo;
+use doors::Doors;
 use place::Place;
 
 /// How often to look whether the server still runs.
@@ -27,6 +29,7 @@ const AFTER: &str = "\
 With no database given it runs its own PostgreSQL: installed programs, data in your data directory, a Unix socket and
 a loopback port, never as root. It makes the demonstration application (a customer-engagement service of about 30
 tables), fills it, and does inspect, plan, apply, complete and verify. A second run finds all that and only verifies.
+Then it runs the proxy before it, on port 6432 or a free one, and looks through it as two tenants.
 
 Examples:
   tenantry up                                        stays until Ctrl-C, with commands to try
@@ -68,8 +71,15 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
         () = interrupted() => Err(Failure::caller("interrupted; run the same command again to go on")),
     };
     let outcome = match result {
-        Ok(report) if args.check => Ok(Outcome::findings(!report.is_clean())),
-        Ok(report) => stay(&mut place, &output).await.map(|()| Outcome::findings(!report.is_clean())),
+        Ok((report, doors)) => {
+            let right = doors.as_ref().is_none_or(Doors::is_right);
+            let findings = Outcome::findings(!report.is_clean() || !right);
+            let stayed = if args.check { Ok(()) } else { stay(&mut place, &output).await };
+            if let Some(doors) = doors {
+                doors.close().await;
+            }
+            stayed.map(|()| findings)
+        }
         Err(failure) => Err(failure),
     };
     place.stop().await;
@@ -77,7 +87,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
 }
 
 /// From nothing, or from wherever an earlier run was stopped, to an isolated and attacked application.
-async fn bring_up(args: &Args, settings: &Settings, place: &Place) -> Result<Report, Failure> {
+async fn bring_up(args: &Args, settings: &Settings, place: &Place) -> Result<(Report, Option<Doors>), Failure> {
     let output = settings.output;
     let demo = Demo::at(place)?;
     if args.reset {
@@ -95,23 +105,32 @@ async fn bring_up(args: &Args, settings: &Settings, place: &Place) -> Result<Rep
     let report = super::verify::attack(&request, &output).await?;
     let page = demo.folder.join("verify.html");
     files::write(&page, &report::html(&report), Readers::Everybody)?;
-    show(args, &output, place, &demo, &report)?;
-    Ok(report)
+    let doors = Doors::open_if_possible(&demo, &output).await?;
+    show(args, &output, place, &demo, &report, doors.as_ref())?;
+    Ok((report, doors))
 }
 
-fn show(args: &Args, output: &Output, place: &Place, demo: &Demo, report: &Report) -> Result<(), Failure> {
+fn show(
+    args: &Args,
+    output: &Output,
+    place: &Place,
+    demo: &Demo,
+    report: &Report,
+    doors: Option<&Doors>,
+) -> Result<(), Failure> {
     let folder = demo.folder.display();
     if !output.is_human() {
         return output.json(&json!({
             "format": 1, "server": place.describe(), "database": demo::DATABASE, "folder": demo.folder,
-            "report": report,
+            "report": report, "proxy": doors.map(Doors::json),
         }));
     }
     let mut text = if report.is_clean() { String::new() } else { report::human(report, output.has_color()) + "\n" };
     text.push_str(&format!(
-        "{} checks passed, {} failed, {} residual, {} skipped in {:.0} s\n\n",
+        "{} checks passed, {} failed, {} residual, {} skipped in {:.0} s\n",
         report.passed, report.failed, report.residual, report.skipped, report.seconds
     ));
+    text.push_str(&doors.map(Doors::describe).unwrap_or_default());
     text.push_str(&format!("server      {}\n", place.describe()));
     text.push_str(&format!("database    {}, 34 tables of a customer-engagement service\n", demo::DATABASE));
     text.push_str(&format!("credentials {folder}/credentials.json (logins of the application, key of the context)\n"));
@@ -126,6 +145,10 @@ fn show(args: &Args, output: &Output, place: &Place, demo: &Demo, report: &Repor
             demo.runtime_conninfo()
         ));
         text.push_str("The last one is refused: without a tenant's signed context nothing is visible.\n");
+        if let Some(doors) = doors {
+            text.push_str("Through the proxy a tenant sees its rows, and nobody else's:\n");
+            text.push_str(&doors.commands());
+        }
     }
     output.text(&text)
 }

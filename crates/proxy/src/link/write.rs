@@ -1,0 +1,187 @@
+//! What is said to a server on our own account: the context of the tenant and the settings of the client.
+
+use std::rc::Rc;
+
+use tenantry_edge::admission::Admitted;
+use tenantry_model::token::TokenError;
+use tenantry_wire::frontend::{self, TargetKind};
+
+use super::{Expect, Held, Kind, Link};
+use crate::ablation::{Protection, removed};
+use crate::context::{Hold, Signer};
+use crate::parameters::Parameters;
+use crate::statements::Statement;
+use crate::text::Opening;
+
+/// How a change of context goes before the client's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// Nothing has to change.
+    Nothing,
+    /// In the same implicit transaction: if it is refused, the server passes over what follows.
+    Joined,
+    /// In a transaction of its own, which has to be seen to succeed before the client's messages are sent. For
+    /// everything that must be the first or the only statement of its transaction.
+    Alone,
+}
+
+/// Whose context and settings a transaction needs.
+pub(crate) struct Want<'a> {
+    /// `None`: nobody's context.
+    pub(crate) tenant: Option<&'a Admitted>,
+    /// The client is of that tenant itself and sends what it likes, so it could read the texts of statements that
+    /// others have prepared here. A backend that works for all tenants shares them with all.
+    pub(crate) alone: bool,
+    /// The client's settings.
+    pub(crate) parameters: &'a Rc<Parameters>,
+}
+
+/// Types of the arguments of the typed `tenantry.hold`: int2, int8 four times, bytea.
+const TYPED: [u8; 26] = [0, 6, 0, 0, 0, 21, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 17];
+/// Type of one argument: text.
+const TEXT: [u8; 6] = [0, 1, 0, 0, 0, 25];
+/// No types.
+const UNTYPED: [u8; 2] = [0, 0];
+
+impl Link {
+    /// Writes what must come before the client's first message. Gives how; [`Entry::Alone`] means that nothing of
+    /// the client may follow until the answer is there.
+    pub(crate) fn enter(
+        &mut self,
+        want: &Want<'_>,
+        first: Opening,
+        signer: Option<&Signer>,
+    ) -> Result<Entry, TokenError> {
+        let held = Held::of(want.tenant);
+        let dirty = self.dirty && !self.kept && !removed(Protection::Residue);
+        let same_parameters = Rc::ptr_eq(want.parameters, &self.parameters);
+        let context = signer.is_some() && (self.held != held || dirty);
+        let reset = dirty || !self.parameters.is_covered_by(want.parameters);
+        if !context && !reset && same_parameters {
+            return Ok(Entry::Nothing);
+        }
+        if want.alone && context && !removed(Protection::OthersTexts) {
+            self.close_others(&held);
+        }
+        match (signer, context || reset) {
+            (Some(_), true) if removed(Protection::Context) => {}
+            (Some(signer), true) => self.write_context(want, signer)?,
+            (None, true) => self.write_statement("RESET ALL", &UNTYPED, &[]),
+            _ => {}
+        }
+        let shows = self.parameters.shows_another_than(want.parameters);
+        if context || reset {
+            self.parameters = Rc::clone(&self.base);
+            self.dirty = false;
+        }
+        self.write_parameters(want.parameters);
+        self.held = held;
+        let joined = first == Opening::Rows && !shows;
+        self.entered_inside = joined;
+        if joined {
+            return Ok(Entry::Joined);
+        }
+        self.write_sync();
+        Ok(Entry::Alone)
+    }
+
+    /// Closes statements that were prepared for anybody else.
+    fn close_others(&mut self, held: &Held) {
+        for number in self.prepared.take_others(held) {
+            let name = Statement::name_of(number);
+            if frontend::write_close(self.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
+                self.expect.push_back(Expect::own(Kind::Close));
+            }
+        }
+    }
+
+    fn write_context(&mut self, want: &Want<'_>, signer: &Signer) -> Result<(), TokenError> {
+        let Some(tenant) = want.tenant else {
+            self.write_statement("SELECT tenantry.release()", &UNTYPED, &[]);
+            return Ok(());
+        };
+        self.counter += 1;
+        let session = self.session_no.unwrap_or_default();
+        match signer.hold(tenant, session, self.counter)? {
+            Hold::Typed(token) => {
+                let values: [&[u8]; 6] = [
+                    &token.kid.to_be_bytes(),
+                    &token.hi.to_be_bytes(),
+                    &token.lo.to_be_bytes(),
+                    &token.expires_at.to_be_bytes(),
+                    &token.counter.to_be_bytes(),
+                    &token.mac,
+                ];
+                self.write_statement("SELECT tenantry.hold($1, $2, $3, $4, $5, $6)", &TYPED, &values.map(Some));
+            }
+            Hold::Text(token) => {
+                self.write_statement("SELECT tenantry.hold($1)", &TEXT, &[Some(token.as_bytes())]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters a context for the transaction that is open, before the client's next message. Behind it a Sync is
+    /// needed before a simple query: without one the server would pass over the query if the context is refused, and
+    /// nobody would be answered.
+    pub(crate) fn enter_inside(
+        &mut self,
+        tenant: &Admitted,
+        signer: &Signer,
+        before_query: bool,
+    ) -> Result<(), TokenError> {
+        self.counter += 1;
+        let token = signer.enter(tenant, self.session_no.unwrap_or_default(), self.counter)?;
+        self.inline_refusals = true;
+        // what this tenant leaves on the connection belongs to nobody in our books: whoever comes next enters anew
+        self.unsure();
+        self.write_statement("SELECT tenantry.enter($1)", &TEXT, &[Some(token.as_bytes())]);
+        if before_query {
+            self.write_sync();
+        }
+        self.unsynced = !before_query;
+        Ok(())
+    }
+
+    /// Brings the connection's settings to those of the client.
+    fn write_parameters(&mut self, wanted: &Rc<Parameters>) {
+        let changes = self.parameters.changes_to(wanted);
+        if !changes.is_empty() {
+            let calls: Vec<String> = (0..changes.len())
+                .map(|n| format!("pg_catalog.set_config(${}, ${}, false)", 2 * n + 1, 2 * n + 2))
+                .collect();
+            let values: Vec<Option<&[u8]>> =
+                changes.iter().flat_map(|(name, value)| [Some(name.as_bytes()), Some(value.as_bytes())]).collect();
+            self.write_statement(&format!("SELECT {}", calls.join(", ")), &UNTYPED, &values);
+        }
+        self.parameters = Rc::clone(wanted);
+    }
+
+    /// A statement of our own, unnamed: it cannot be mistaken for one that a client prepared.
+    fn write_statement(&mut self, query: &str, types: &[u8], values: &[Option<&[u8]>]) {
+        let formats: &[i16] = if types == TYPED { &[1] } else { &[] };
+        let out = self.out.tail();
+        // nothing of ours holds a zero byte or is too long; what a client gave was checked when it came
+        let written = frontend::write_parse(out, b"", query.as_bytes(), types)
+            .and_then(|()| frontend::write_bind(out, b"", b"", formats, values, &[]))
+            .and_then(|()| frontend::write_execute(out, b"", 0));
+        if written.is_err() {
+            self.doom("a statement of ours could not be written");
+        }
+        self.expect.extend([Kind::Parse, Kind::Bind, Kind::Execute].map(Expect::context));
+    }
+
+    /// A Sync of our own.
+    pub(crate) fn write_sync(&mut self) {
+        frontend::write_sync(self.out.tail());
+        self.expect.push_back(Expect::own(Kind::Sync));
+    }
+
+    /// A simple query of our own.
+    pub(crate) fn write_query(&mut self, query: &str) {
+        if frontend::write_query(self.out.tail(), query.as_bytes()).is_err() {
+            self.doom("a query of ours could not be written");
+        }
+        self.expect.push_back(Expect::own(Kind::Query));
+    }
+}

@@ -205,20 +205,24 @@ impl Cells {
 
 /// One write of everything: the old context first becomes nothing, so that no failure half-way leaves a mixture.
 pub(super) fn set_all(writes: &[String], counter: &str) -> String {
-    let mut all = vec![setval("m_xact", "0"), setval("m_ctr", counter)];
-    all.extend(writes.iter().filter(|write| !write.is_empty()).cloned());
-    all.push(setval("m_xact", "(date_part('epoch', now()) * 1000000)::bigint"));
-    all.push("set_config('tenantry.context', 'entered', true)".to_owned());
-    all.join(",\n              ")
+    let mark = [setval("m_xact", XACT), "set_config('tenantry.context', 'entered', true)".to_owned()];
+    in_turn([&[setval("m_xact", "0"), setval("m_ctr", counter)], writes, &mark])
 }
 
-/// The same for `hold`, after everything was forgotten: the mark comes later. One expression that runs all of them,
-/// which costs less than PERFORM.
+/// The same for `hold`, after everything was forgotten: the mark comes later.
 pub(super) fn hold_all(writes: &[String], counter: &str) -> String {
-    let mut all = vec!["pg_advisory_unlock_all()".to_owned(), setval("m_ctr", counter), setval("m_session", "session")];
-    all.extend(writes.iter().filter(|write| !write.is_empty()).cloned());
-    format!("num_nulls({})", all.join(",\n              "))
+    let kept = ["pg_advisory_unlock_all()".to_owned(), setval("m_ctr", counter), setval("m_session", "session")];
+    in_turn([&kept, writes, &[]])
 }
+
+/// One expression that runs all of them, which costs less than PERFORM.
+fn in_turn(calls: [&[String]; 3]) -> String {
+    let calls: Vec<String> = calls.concat().into_iter().filter(|call| !call.is_empty()).collect();
+    format!("num_nulls({})", calls.join(",\n              "))
+}
+
+/// The time of the transaction as the readers compare it: its own eight bytes, microseconds since 2000.
+const XACT: &str = "('x' || encode(timestamptz_send(now()), 'hex'))::bit(64)::bigint";
 
 /// Marks the memory as held: negative, which `enter` never writes.
 pub(super) const SEAL: &str = "pg_catalog.set_config('tenantry.context', 'held' OPERATOR(pg_catalog.||) pg_catalog.setval('tenantry.m_xact', seal)::pg_catalog.text, false)";

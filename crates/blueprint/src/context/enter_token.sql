@@ -21,14 +21,14 @@ BEGIN
       IF f[5]::bigint <> session THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'tenantry: tenant context of another session',
           HINT = 'Sign with the number that tenantry.bind_session() returned last on this connection.';
-      ELSIF f[3]::bigint <= extract(epoch FROM clock_timestamp()) THEN
+      ELSIF f[3]::bigint <= date_part('epoch', clock_timestamp()) THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'tenantry: expired tenant context',
           HINT = 'Sign a new token for this transaction; if it was new, compare the clocks of signer and server.';
       ELSIF f[4]::bigint <= last THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'tenantry: replayed tenant context',
           HINT = 'Sign a new token with a higher counter; a token is good once.';
       END IF;
-      PERFORM {set_token};
+      last := {set_token};
       RETURN;
     END IF;
   END IF;

@@ -2,27 +2,26 @@
 CREATE FUNCTION tenantry.enter(kid smallint, hi bigint, lo bigint, exp bigint, ctr bigint, mac bytea) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $tenantry$
 DECLARE
-  i bytea;
-  o bytea;
   session bigint;
-  last bigint;
+  verdict text;
 BEGIN
   session := currval('tenantry.m_session');
-  last := currval('tenantry.m_ctr');
-  SELECT k.ipad, k.opad INTO i, o FROM tenantry.signing_key AS k
-   WHERE k.kid = enter.kid AND k.not_after > clock_timestamp();
-  -- both sides are hashed once more, so that the time of the comparison tells nothing of the right signature
-  IF sha256(sha256(o || sha256(i || int8send(hi) || int8send(lo) || int8send(exp) || int8send(ctr) || int8send(session))))
-     = sha256(mac) THEN
-    IF exp <= extract(epoch FROM clock_timestamp()) THEN
-      RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'tenantry: expired tenant context',
-        HINT = 'Sign a new token for this transaction; if it was new, compare the clocks of signer and server.';
-    ELSIF ctr <= last THEN
-      RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'tenantry: replayed tenant context',
-        HINT = 'Sign a new token with a higher counter; a token is good once.';
-    END IF;
-    PERFORM {set_typed};
+  -- both signatures are hashed once more, so that the time of the comparison tells nothing of the right one
+  SELECT CASE WHEN exp <= date_part('epoch', clock_timestamp()) THEN 'expired'
+              WHEN ctr <= currval('tenantry.m_ctr') THEN 'replayed' ELSE 'good' END INTO verdict
+    FROM tenantry.signing_key AS k
+   WHERE k.kid = enter.kid AND k.not_after > clock_timestamp()
+     AND sha256(sha256(k.opad || sha256(k.ipad || int8send(hi) || int8send(lo) || int8send(exp) || int8send(ctr) || int8send(session))))
+         = sha256(mac);
+  IF verdict = 'good' THEN
+    session := {set_typed};
     RETURN;
+  ELSIF verdict = 'expired' THEN
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'tenantry: expired tenant context',
+      HINT = 'Sign a new token for this transaction; if it was new, compare the clocks of signer and server.';
+  ELSIF verdict = 'replayed' THEN
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'tenantry: replayed tenant context',
+      HINT = 'Sign a new token with a higher counter; a token is good once.';
   END IF;
   RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'tenantry: invalid tenant context',
     HINT = 'The token was changed, signed with another or retired key, or signed for another session: sign with the number that tenantry.bind_session() returned on this connection.';

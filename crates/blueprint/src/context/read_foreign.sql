@@ -6,15 +6,16 @@ DECLARE
   key pg_catalog.text;
   value pg_catalog.{type};
 BEGIN
-  IF (CASE WHEN pg_catalog.current_setting('tenantry.context', true) OPERATOR(pg_catalog.=) 'entered'
-           THEN pg_catalog.currval('tenantry.m_xact') OPERATOR(pg_catalog.=) (pg_catalog.date_part('epoch', pg_catalog.now()) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 END) THEN
+  IF (CASE
+      WHEN pg_catalog.current_setting('tenantry.context', true) OPERATOR(pg_catalog.=) 'entered'
+      THEN pg_catalog.int8send(pg_catalog.currval('tenantry.m_xact')) OPERATOR(pg_catalog.=) pg_catalog.timestamptz_send(CURRENT_TIMESTAMP)
+      WHEN pg_catalog.starts_with(pg_catalog.current_setting('tenantry.context', true), 'held-')
+      THEN pg_catalog.current_setting('tenantry.context', true) OPERATOR(pg_catalog.=) ('held' OPERATOR(pg_catalog.||) pg_catalog.currval('tenantry.m_xact')::pg_catalog.text)
+    END) THEN
     key := {memory_text};
   ELSE
     token := pg_catalog.current_setting('tenantry.context', true);
-    IF (CASE WHEN pg_catalog.starts_with(token, 'held-')
-             THEN token OPERATOR(pg_catalog.=) ('held' OPERATOR(pg_catalog.||) pg_catalog.currval('tenantry.m_xact')::pg_catalog.text) END) THEN
-      key := {memory_text};
-    ELSIF token OPERATOR(pg_catalog.<>) '' AND token OPERATOR(pg_catalog.<>) 'entered' AND NOT pg_catalog.starts_with(token, 'held') THEN
+    IF token OPERATOR(pg_catalog.<>) '' AND token OPERATOR(pg_catalog.<>) 'entered' AND NOT pg_catalog.starts_with(token, 'held') THEN
       key := tenantry.stateless(token, {field});
     ELSE
       {absent}

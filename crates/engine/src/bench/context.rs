@@ -5,15 +5,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tenantry_blueprint::context::{ADD_KEY, Options as Install, install};
 use tenantry_model::token::{ContextKey, SessionClaims, StatelessClaims};
 use tenantry_model::{Ident, KeyKind, TenantKey};
+use tenantry_pg::tokio_postgres::types::{ToSql, Type};
 use tenantry_pg::{Client, Session as Settings, Target, connect_with};
 
-use super::lane::median;
+use super::lane::quiet;
 use super::{Clock, Error, Observer, Options, Report, Scratch, Series};
 
 /// Calls of a reading function per sample.
 const READS: i64 = 20_000;
 /// Tokens entered per sample.
 const ENTERS: i64 = 1_000;
+/// Tokens held per sample, each in a statement of its own, as a pooler sends them.
+const HOLDS: i64 = 200;
 
 /// Measures the functions of the context on a scratch database.
 pub async fn context(target: &Target, options: &Options, observer: &dyn Observer) -> Result<Report, Error> {
@@ -53,10 +56,10 @@ async fn measure(target: &Target, options: &Options, observer: &dyn Observer) ->
         client.query_one("SELECT current_setting('server_version')", &[]).await.map_err(sql("ask for the version"))?;
     Ok(Report {
         format: 1,
-        title: "The signed context by the call: reading it, against a plain setting; entering it".into(),
+        title: "The signed context by the call: reading it, against a plain setting; entering it; holding it, beyond SELECT 1".into(),
         server_version: version.get(0),
         clock: clock.name(),
-        data: format!("{READS} reads and {ENTERS} tokens a sample, median of {}", options.rounds),
+        data: format!("{READS} reads, {ENTERS} tokens entered and {HOLDS} held a sample, lower decile of {}", options.rounds),
         series,
     })
 }
@@ -73,7 +76,7 @@ async fn one(client: &Client, name: &str, key: &TenantKey, rounds: u32) -> Resul
     let (kind, function) = (key.kind().sql_type(), key.kind().context_function());
     let reads = |call: &str| format!("SELECT count({call}) FROM generate_series(1, {READS})");
     let mut counter = 0;
-    let mut samples: [Vec<f64>; 6] = Default::default();
+    let mut samples: [Vec<f64>; 8] = Default::default();
     for _ in 0..rounds {
         let claims =
             |counter| SessionClaims { tenant: key.clone(), scope: None, expires_at: now() + 60, counter, session_no };
@@ -125,19 +128,21 @@ async fn one(client: &Client, name: &str, key: &TenantKey, rounds: u32) -> Resul
             .map_err(Error::sql("set"))?;
         samples[3].push(time(client, &clock, &reads(&format!("tenantry.{function}()")), None, READS).await?);
         client.batch_execute("ROLLBACK").await.map_err(Error::sql("roll back"))?;
+
+        samples[6].push(alone(client, &clock, None).await?);
+        let said: Vec<SessionClaims> = (1..=HOLDS).map(|n| claims(counter + n)).collect();
+        counter += HOLDS;
+        samples[7].push(alone(client, &clock, Some((&signer, &said))).await?);
     }
-    let mut medians = samples.map(|mut s| median(&mut s));
-    let loop_cost = medians[0];
-    medians[1..4].iter_mut().for_each(|m| *m = (*m - loop_cost).max(0.0));
-    let mut named = vec![
-        ("plain setting", medians[1]),
-        ("memory", medians[2]),
-        ("stateless", medians[3]),
-        ("enter token", medians[4]),
-    ];
+    let mut times = samples.map(|mut s| quiet(&mut s));
+    let loop_cost = times[0];
+    times[1..4].iter_mut().for_each(|m| *m = (*m - loop_cost).max(0.0));
+    let mut named =
+        vec![("plain setting", times[1]), ("memory", times[2]), ("stateless", times[3]), ("enter token", times[4])];
     if key.kind() != KeyKind::Text {
-        named.push(("enter typed", medians[5]));
+        named.push(("enter typed", times[5]));
     }
+    named.push(("hold alone", (times[7] - times[6]).max(0.0)));
     Ok(Series::new(name, "", &named))
 }
 
@@ -157,6 +162,40 @@ async fn time(
     };
     done.map_err(Error::sql(sql))?;
     Ok(clock.nanoseconds().unwrap_or_default().saturating_sub(before) as f64 / calls as f64 / 1000.0)
+}
+
+/// Microseconds of `hold` in the form in which a pooler sends it (parsed, bound and executed once, typed where the key
+/// can be), or of `SELECT 1` in that form.
+async fn alone(client: &Client, clock: &Clock, tokens: Option<(&ContextKey, &[SessionClaims])>) -> Result<f64, Error> {
+    let mut taken = 0;
+    for n in 0..HOLDS as usize {
+        let Some((signer, claims)) = tokens else {
+            let before = clock.nanoseconds().unwrap_or_default();
+            client.query_typed("SELECT 1", &[]).await.map_err(Error::sql("SELECT 1"))?;
+            taken += clock.nanoseconds().unwrap_or_default().saturating_sub(before);
+            continue;
+        };
+        let (text, typed) = (signer.sign_hold(&claims[n])?, signer.sign_hold_typed(&claims[n]));
+        let before = clock.nanoseconds().unwrap_or_default();
+        let held = match &typed {
+            Ok(t) => {
+                let (mac, call) = (&t.mac[..], "SELECT tenantry.hold($1, $2, $3, $4, $5, $6)");
+                let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
+                    (&t.kid, Type::INT2),
+                    (&t.hi, Type::INT8),
+                    (&t.lo, Type::INT8),
+                    (&t.expires_at, Type::INT8),
+                    (&t.counter, Type::INT8),
+                    (&mac, Type::BYTEA),
+                ];
+                client.query_typed(call, &parameters).await
+            }
+            Err(_) => client.query_typed("SELECT tenantry.hold($1)", &[(&text, Type::TEXT)]).await,
+        };
+        held.map_err(Error::sql("hold a tenant"))?;
+        taken += clock.nanoseconds().unwrap_or_default().saturating_sub(before);
+    }
+    Ok(taken as f64 / HOLDS as f64 / 1000.0)
 }
 
 fn now() -> i64 {

@@ -41,8 +41,8 @@ pub async fn existing(
                     Lane { variant: "isolated", session: &runtime, sql: sql.replace("{tenant}", "true") },
                     Lane { variant: "isolated + WHERE", session: &runtime, sql: sql.replace("{tenant}", &predicate) },
                 ];
-                let medians = race(&lanes, &tenant, &[], rounds).await?;
-                let named: Vec<(&str, f64)> = lanes.iter().map(|l| l.variant).zip(medians).collect();
+                let times = race(&lanes, &tenant, &[], rounds).await?;
+                let named: Vec<(&str, f64)> = lanes.iter().map(|l| l.variant).zip(times).collect();
                 series.push(Series::new(format!("{} {name}", table.table.name), &label, &named));
             }
         }

@@ -4,7 +4,7 @@
 //! gets, measures the same queries before and after, and drops it. [`existing()`] measures an isolated database as it
 //! is, with read-only queries of sampled tenants. [`context()`] measures the signed context by the call.
 //!
-//! Every variant of a query runs in turn, again and again, and its median counts: load from elsewhere meets all
+//! Every variant of a query runs in turn, again and again, and its lower decile counts: load from elsewhere meets all
 //! alike. Where the server runs on this machine its processor time counts, otherwise the time on the wall.
 //!
 //! Absent on purpose: a time that must be met. Ratios travel between machines, times do not.
@@ -36,7 +36,7 @@ pub struct Options {
     pub tenants: u32,
     /// Rows of the largest generated table.
     pub rows: u64,
-    /// How often each variant is measured; the median counts.
+    /// How often each variant is measured; the lower decile counts.
     pub rounds: u32,
     /// Work on servers below the version floor too.
     pub allow_old_server: bool,

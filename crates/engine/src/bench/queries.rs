@@ -111,8 +111,8 @@ async fn measure(scratch: &Scratch, options: &Options, observer: &dyn Observer) 
                 lane("pk only", &pk_only, Tenant::Written),
             ];
             let parameters: &[&(dyn ToSql + Sync)] = if query.by_id { &[&sample.row] } else { &[] };
-            let medians = race(&lanes, &sample.key, parameters, options.rounds).await?;
-            let named: Vec<(&str, f64)> = lanes.iter().map(|l| l.variant).zip(medians).collect();
+            let times = race(&lanes, &sample.key, parameters, options.rounds).await?;
+            let named: Vec<(&str, f64)> = lanes.iter().map(|l| l.variant).zip(times).collect();
             series.push(Series::new(query.name, &sample.label, &named));
         }
     }

@@ -37,23 +37,23 @@ pub struct Series {
 pub struct Cell {
     /// Its name.
     pub variant: String,
-    /// The median.
+    /// The lower decile.
     pub value: f64,
     /// Times the first variant's.
     pub ratio: f64,
 }
 
 impl Series {
-    /// From names and median microseconds; the first is the base of the ratios.
-    pub fn new(query: impl Into<String>, tenant: impl Into<String>, medians: &[(&str, f64)]) -> Self {
-        let base = medians.first().map_or(1.0, |m| m.1);
+    /// From names and microseconds; the first is the base of the ratios.
+    pub fn new(query: impl Into<String>, tenant: impl Into<String>, times: &[(&str, f64)]) -> Self {
+        let base = times.first().map_or(1.0, |m| m.1);
         let ratio = |value: f64| if base > 0.0 { value / base } else { f64::from(value > 0.0) };
         let cell = |(variant, value): &(&str, f64)| Cell {
             variant: (*variant).to_owned(),
             value: *value,
             ratio: ratio(*value),
         };
-        Self { query: query.into(), tenant: tenant.into(), unit: "us", cells: medians.iter().map(cell).collect() }
+        Self { query: query.into(), tenant: tenant.into(), unit: "us", cells: times.iter().map(cell).collect() }
     }
 
     /// Of another unit.

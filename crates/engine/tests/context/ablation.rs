@@ -9,7 +9,7 @@ async fn with_update_on_the_sequences_anybody_becomes_anybody() {
     let session = fixture.session().await;
     let forge = "SELECT setval('tenantry.m_hi', ('x0000000000004000')::bit(64)::bigint),
                         setval('tenantry.m_lo', ('x8000000000000001')::bit(64)::bigint),
-                        setval('tenantry.m_xact', (extract(epoch FROM now()) * 1000000)::bigint)";
+                        setval('tenantry.m_xact', ('x' || encode(timestamptz_send(now()), 'hex'))::bit(64)::bigint)";
     let attack = format!("BEGIN; {forge}; SELECT set_config('tenantry.context', 'entered', true)");
     let denied = session.sql(&attack).await.unwrap_err();
     assert_eq!(denied.code().unwrap().code(), "42501");
@@ -47,8 +47,8 @@ async fn without_the_time_of_the_transaction_the_last_tenant_stays() {
     replace(
         &fixture,
         "tenant_id",
-        "OPERATOR(pg_catalog.=) (pg_catalog.date_part",
-        "OPERATOR(pg_catalog.<=) (pg_catalog.date_part",
+        "OPERATOR(pg_catalog.=) pg_catalog.timestamptz_send",
+        "OPERATOR(pg_catalog.<=) pg_catalog.timestamptz_send",
     )
     .await;
     assert_eq!(session.sees().await.unwrap(), "1x2");
@@ -110,7 +110,7 @@ async fn without_the_seal_a_rolled_back_hold_counts() {
         } else {
             refusal(session.sees().await);
             let seal = "('held' OPERATOR(pg_catalog.||) pg_catalog.currval('tenantry.m_xact')::pg_catalog.text)";
-            replace(&fixture, "tenant_id", seal, "token").await;
+            replace(&fixture, "tenant_id", seal, "pg_catalog.current_setting('tenantry.context', true)").await;
         }
     }
 }
@@ -246,13 +246,14 @@ async fn an_unqualified_name_is_shadowed() {
     let fixture = Fixture::new(15).await;
     fixture.db.execute(&format!("GRANT CREATE ON SCHEMA public TO {}", fixture.db.role("rt"))).await;
     let mut session = fixture.session().await;
-    let shadow = "CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$ SELECT to_timestamp(0) $$;
+    let shadow =
+        "CREATE FUNCTION public.timestamptz_send(timestamptz) RETURNS bytea LANGUAGE sql AS $$ SELECT int8send(0) $$;
          SET search_path = public, pg_catalog; SELECT set_config('tenantry.context', 'entered', false)";
     session.begin(1).await;
     session.sql("SELECT tenantry.leave(); COMMIT").await.unwrap();
     session.sql(shadow).await.unwrap();
     refusal(session.sees().await);
-    replace(&fixture, "tenant_id", "pg_catalog.now()", "now()").await;
+    replace(&fixture, "tenant_id", "pg_catalog.timestamptz_send(", "timestamptz_send(").await;
     assert_eq!(session.sees().await.unwrap(), "1x2");
 }
 

@@ -353,7 +353,7 @@ async fn the_memory_of_enter_is_no_seal() {
     let fixture = Fixture::new(15).await;
     let mut session = fixture.session().await;
     session.begin(1).await;
-    let time = session.sql("SELECT (extract(epoch FROM now()) * 1000000)::bigint").await.unwrap();
+    let time = session.sql("SELECT ('x' || encode(timestamptz_send(now()), 'hex'))::bit(64)::bigint").await.unwrap();
     session.sql("COMMIT").await.unwrap();
     for mark in ["held", "held-", "held+", "held--", "held -", ""] {
         session.sql(&format!("SET tenantry.context = '{mark}{}'", time[0])).await.unwrap();

@@ -195,6 +195,8 @@ async fn shadowed_names_and_operators_change_nothing() {
             "CREATE FUNCTION public.currval(regclass) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
              CREATE FUNCTION public.currval(text) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
              CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'epoch'::timestamptz $$;
+             CREATE FUNCTION public.timestamptz_send(timestamptz) RETURNS bytea LANGUAGE sql AS $$ SELECT int8send(0) $$;
+             CREATE FUNCTION public.starts_with(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
              CREATE FUNCTION public.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT '\\x00'::bytea $$;
              CREATE FUNCTION public.current_setting(text, boolean) RETURNS text LANGUAGE sql AS $$ SELECT 'entered' $$;
              CREATE FUNCTION public.lpad(text, int, text) RETURNS text LANGUAGE sql AS $$ SELECT '{b}' $$;

@@ -17,4 +17,5 @@ pub use client::{Client, Session, connect, connect_with};
 pub use error::{ConnectError, class_of, in_plain_words};
 pub use retry::{Backoff, is_lock_timeout, is_retryable, retry};
 pub use target::{SslMode, Target, TargetError};
+pub use tls::client_config;
 pub use tokio_postgres;

@@ -17,6 +17,12 @@ use crate::target::{SslMode, Target};
 
 /// A connector that checks what the target's `sslmode` asks for.
 pub(crate) fn connector(target: &Target) -> Result<MakeRustlsConnect, ConnectError> {
+    Ok(MakeRustlsConnect::new(client_config(target)?))
+}
+
+/// TLS towards a server that checks what the target's `sslmode` asks for, for whoever speaks the protocol without us.
+/// Whether TLS may be left out is not in it.
+pub fn client_config(target: &Target) -> Result<ClientConfig, ConnectError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let checks = match target.ssl_mode {
         SslMode::VerifyFull => Checks::ChainAndName,
@@ -41,7 +47,7 @@ pub(crate) fn connector(target: &Target) -> Result<MakeRustlsConnect, ConnectErr
         .map_err(|source| ConnectError::TlsSetup { source })?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let config = match &target.ssl_client {
+    Ok(match &target.ssl_client {
         None => builder.with_no_client_auth(),
         Some((cert, key)) => {
             let chain = certificates(cert)?;
@@ -49,8 +55,7 @@ pub(crate) fn connector(target: &Target) -> Result<MakeRustlsConnect, ConnectErr
                 .map_err(|source| ConnectError::CertificateFile { path: key.clone(), source })?;
             builder.with_client_auth_cert(chain, key).map_err(|source| ConnectError::TlsSetup { source })?
         }
-    };
-    Ok(MakeRustlsConnect::new(config))
+    })
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectError> {

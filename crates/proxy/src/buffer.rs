@@ -20,6 +20,10 @@ impl Buffer {
         self.bytes.len() - self.start
     }
 
+    pub(crate) fn is_longer_than(&self, bytes: usize) -> bool {
+        self.len() > bytes
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

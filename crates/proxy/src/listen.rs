@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
 use crate::cancel::WORKERS_MAX;
+use crate::observe::Observer;
 use crate::settings::Settings;
 use crate::startup;
 use crate::stream::Stream;
@@ -69,6 +70,7 @@ pub struct Proxy {
     addresses: Vec<SocketAddr>,
     orders: Vec<mpsc::UnboundedSender<Order>>,
     threads: Vec<JoinHandle<()>>,
+    reload_asked: Arc<Notify>,
     socket: Option<PathBuf>,
 }
 
@@ -111,29 +113,41 @@ impl Proxy {
 
         let settings = Arc::new(settings);
         let (orders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
+        let reload_asked = Arc::new(Notify::new());
         let mut threads = Vec::new();
         for (index, receiver) in receivers.into_iter().enumerate() {
             let failed = |source| StartError::Thread { source };
             let tcp = tcp.iter().map(TcpListener::try_clone).collect::<io::Result<Vec<_>>>().map_err(failed)?;
             let unix = unix.as_ref().map(UnixListener::try_clone).transpose().map_err(failed)?;
             let (settings, others, begin) = (Arc::clone(&settings), orders.clone(), begin.clone());
+            let asked = Arc::clone(&reload_asked);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
             let thread = std::thread::Builder::new().name(format!("proxy-{index}")).spawn(move || {
                 begin();
                 let local = LocalSet::new();
                 local.block_on(&runtime, async move {
-                    let worker = Worker::new(index, settings, others);
+                    let worker = Worker::new(index, settings, others, asked);
                     run(worker, tcp, unix, receiver).await;
                 });
             });
             threads.push(thread.map_err(failed)?);
         }
-        Ok(Self { addresses, orders, threads, socket })
+        Ok(Self { addresses, orders, threads, reload_asked, socket })
     }
 
     /// Addresses that are listened on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Waits until an operator asks in the console for the files to be read again.
+    pub async fn reload_asked(&self) {
+        self.reload_asked.notified().await;
+    }
+
+    /// What looks at the proxy while it runs.
+    pub fn observer(&self) -> Observer {
+        Observer::new(self.orders.clone())
     }
 
     /// Takes new settings for whatever can change while running: roles, limits, presets, databases. Addresses and the
@@ -213,6 +227,13 @@ async fn run(
         }
     }
     doors.iter().for_each(tokio::task::JoinHandle::abort);
+    // clients that are let to finish may still cancel, and operators still look
+    let obedient = Rc::clone(&worker);
+    tokio::task::spawn_local(async move {
+        while let Some(order) = orders.recv().await {
+            obedient.obey(order);
+        }
+    });
     drain(&worker).await;
 }
 

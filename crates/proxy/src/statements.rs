@@ -167,7 +167,10 @@ mod tests {
         let mut prepared = Prepared::default();
         (1..=3).for_each(|n| prepared.insert(n, &Held::Nobody));
         assert!(prepared.touch(1) && !prepared.touch(9));
-        assert_eq!((prepared.evict(), prepared.evict(), prepared.evict(), prepared.evict()), (Some(2), Some(3), Some(1), None));
+        assert_eq!(
+            (prepared.evict(), prepared.evict(), prepared.evict(), prepared.evict()),
+            (Some(2), Some(3), Some(1), None)
+        );
     }
 
     #[test]

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use tenantry_edge::directory::TenantState;
 use tenantry_model::TenantKey;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::cancel;
 use crate::client::{Client, Doing, End};
+use crate::observe::{self, Question, Seen};
 use crate::parameters::{Interner, Parameters};
 use crate::pool::{Pool, Slot};
 use crate::settings::Settings;
@@ -41,6 +42,8 @@ pub(crate) enum Order {
     Kill(Option<TenantKey>),
     /// Hold back or let go on.
     Pause(bool),
+    /// Show what it has.
+    Show(Question, mpsc::UnboundedSender<Seen>),
     /// Take new settings.
     Reload(Arc<Settings>),
     /// Finish what is running, then end.
@@ -59,12 +62,19 @@ pub(crate) struct Worker {
     base: Rc<Parameters>,
     /// Of every worker, this one included.
     pub(crate) others: Vec<mpsc::UnboundedSender<Order>>,
+    /// Told when an operator wants the files to be read again.
+    pub(crate) reload_asked: Arc<Notify>,
     stopping: Cell<bool>,
     began: Instant,
 }
 
 impl Worker {
-    pub(crate) fn new(index: usize, settings: Arc<Settings>, others: Vec<mpsc::UnboundedSender<Order>>) -> Rc<Self> {
+    pub(crate) fn new(
+        index: usize,
+        settings: Arc<Settings>,
+        others: Vec<mpsc::UnboundedSender<Order>>,
+        reload_asked: Arc<Notify>,
+    ) -> Rc<Self> {
         let parameters = Interner::default();
         let base = parameters.intern(Parameters::default());
         let worker = Rc::new(Self {
@@ -77,6 +87,7 @@ impl Worker {
             clients: RefCell::new(Slab::new()),
             pools: RefCell::default(),
             others,
+            reload_asked,
             stopping: Cell::new(false),
             began: Instant::now(),
         });
@@ -96,14 +107,14 @@ impl Worker {
         let mut before = std::mem::take(&mut *pools);
         for database in &settings.databases {
             let same = before.remove(&database.name).filter(|pool| pool.database.is_same(database));
-            let pool = same.unwrap_or_else(|| {
-                // every worker has each n-th login
-                let slots = database.slots.iter().skip(self.index).step_by(settings.workers.max(1)).map(|login| Slot {
-                    user: login.user.as_str().into(),
-                    password: Rc::new(login.password.clone()),
+            let pool =
+                same.unwrap_or_else(|| {
+                    // every worker has each n-th login
+                    let slots = database.slots.iter().skip(self.index).step_by(settings.workers.max(1)).map(|login| {
+                        Slot { user: login.user.as_str().into(), password: Rc::new(login.password.clone()) }
+                    });
+                    Pool::new(Arc::clone(database), slots.collect(), Rc::clone(&self.base))
                 });
-                Pool::new(Arc::clone(database), slots.collect(), Rc::clone(&self.base))
-            });
             pools.insert(Arc::clone(&database.name), pool);
         }
         *self.settings.borrow_mut() = settings;
@@ -143,6 +154,10 @@ impl Worker {
                 }
             }
             Order::Pause(paused) => self.pools().iter().for_each(|pool| pool.pause(paused)),
+            Order::Show(question, answer) => {
+                // whoever asked may have gone
+                let _ = answer.send(observe::show(self, question));
+            }
             Order::Reload(settings) => self.take(settings),
             Order::Stop => {
                 self.stopping.set(true);

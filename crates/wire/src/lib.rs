@@ -33,6 +33,7 @@
 )]
 
 pub mod backend;
+pub mod certificate;
 mod error;
 pub mod frame;
 pub mod frontend;

@@ -51,6 +51,10 @@ pub(crate) struct Expect {
     pub(crate) harmless: bool,
     /// The setting that the command gives the session.
     pub(crate) sets: Option<(Box<str>, Box<str>)>,
+    /// The client's name for the statement that this prepares.
+    pub(crate) client_name: Option<Rc<[u8]>>,
+    /// The client has this name already: an error is what is to come.
+    pub(crate) twice: Option<Rc<[u8]>>,
     /// What [`Kind::OwnReply`] says was done.
     pub(crate) command: &'static str,
 }
@@ -58,7 +62,17 @@ pub(crate) struct Expect {
 impl Expect {
     /// An answer for the client.
     pub(crate) fn client(kind: Kind) -> Self {
-        Self { kind, own: false, context: false, statement: None, harmless: false, sets: None, command: "" }
+        Self {
+            kind,
+            own: false,
+            context: false,
+            statement: None,
+            harmless: false,
+            sets: None,
+            client_name: None,
+            twice: None,
+            command: "",
+        }
     }
 
     /// An answer for ourselves.

@@ -44,6 +44,13 @@ impl Held {
     }
 }
 
+/// What the console shows of a server connection, as long as there is one.
+pub(crate) struct Shown {
+    pub(crate) process: i32,
+    pub(crate) user: Rc<str>,
+    pub(crate) made_at: Instant,
+}
+
 /// One server connection.
 pub(crate) struct Link {
     pub(crate) stream: Stream,
@@ -98,6 +105,8 @@ pub(crate) struct Link {
     pub(crate) doomed: Option<&'static str>,
     /// Whether a standby answers: no context can be held there.
     pub(crate) standby: bool,
+    /// What the console shows of it.
+    pub(crate) shown: Rc<Shown>,
     /// Cancel requests on their way to it.
     pub(crate) cancels: Rc<Cell<u32>>,
     pub(crate) made_at: Instant,

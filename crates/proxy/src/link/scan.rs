@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use std::rc::Rc;
+
 use tenantry_wire::backend::{self, TransactionStatus};
 use tenantry_wire::tag::backend as tag;
 
@@ -37,6 +39,8 @@ pub(crate) struct Seen {
     pub(crate) context_refused: Option<Box<str>>,
     /// Settings that a SET gave the session.
     pub(crate) sets: Vec<(Box<str>, Box<str>)>,
+    /// Statements that the client prepared and that were passed over after an error.
+    pub(crate) unparsed: Vec<Rc<[u8]>>,
     /// A setting the client is told of changed.
     pub(crate) parameters: Vec<(Box<str>, Box<str>)>,
     /// The server closes the connection after this.
@@ -108,7 +112,11 @@ impl Link {
                 // large: pass on what has come
                 self.large(header.tag, &mut scan)?;
                 self.passing.left = end - bytes.len();
-                if self.passing.drop { scan.drop_to(bytes.len()) } else { scan.pass_to(bytes.len()) }
+                if self.passing.drop {
+                    scan.drop_to(bytes.len())
+                } else {
+                    scan.pass_to(bytes.len())
+                }
                 break;
             } else {
                 break;
@@ -143,14 +151,7 @@ impl Link {
         self.expect.front().is_some_and(|e| e.own)
     }
 
-    fn message(
-        &mut self,
-        tag: u8,
-        body: &[u8],
-        end: usize,
-        scan: &mut Scan<'_>,
-        session: bool,
-    ) -> Result<(), Desync> {
+    fn message(&mut self, tag: u8, body: &[u8], end: usize, scan: &mut Scan<'_>, session: bool) -> Result<(), Desync> {
         let out_of_turn = Err(Desync::OutOfTurn(tag));
         let front = self.expect.front().map(|e| (e.kind, e.own));
         let own = front.is_some_and(|(_, own)| own);
@@ -186,7 +187,11 @@ impl Link {
                     self.expect.pop_front();
                 }
                 let Some(front) = self.expect.front().filter(|e| e.ends_with_ready()) else { return out_of_turn };
-                if front.own { scan.drop_to(end) } else { scan.pass_to(end) }
+                if front.own {
+                    scan.drop_to(end)
+                } else {
+                    scan.pass_to(end)
+                }
                 scan.seen.ready += u32::from(!front.own);
                 self.copy_in = false;
                 self.pop(scan);
@@ -248,7 +253,11 @@ impl Link {
                 if own || front.is_none() { scan.drop_to(end) } else { scan.pass_to(end) }
             }
             tag::NOTIFICATION => {
-                if session { scan.pass_to(end) } else { scan.drop_to(end) }
+                if session {
+                    scan.pass_to(end)
+                } else {
+                    scan.drop_to(end)
+                }
             }
             tag::PARAMETER_STATUS => {
                 let (name, value) = backend::parameter_status(body)?;
@@ -324,6 +333,10 @@ impl Link {
             Refusal::context(&reason).write(scan.client.tail());
         } else if front.context {
             scan.drop_to(end);
+        } else if let Some(name) = &front.twice {
+            scan.drop_to(end);
+            scan.seen.errors += 1;
+            Refusal::name_taken(name).write(scan.client.tail());
         } else if self.over_time && &*fields.code == "57014" {
             scan.drop_to(end);
             scan.seen.errors += 1;
@@ -345,7 +358,8 @@ impl Link {
         if !front_ends(self.expect.front()) {
             // an error in the extended protocol: the server passes over everything up to Sync
             while self.expect.front().is_some_and(|e| e.kind != Kind::Sync) {
-                self.expect.pop_front();
+                let passed_over = self.expect.pop_front();
+                scan.seen.unparsed.extend(passed_over.and_then(|e| e.client_name));
             }
         }
         Ok(())
@@ -366,8 +380,7 @@ impl Link {
                 self.rolled_back = true;
                 0
             }
-            "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW"
-            | "EXPLAIN" => 0,
+            "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW" | "EXPLAIN" => 0,
             "RESET" => {
                 self.dirty = true;
                 self.was_reset = true;

@@ -69,14 +69,16 @@ impl Link {
             (None, true) => self.write_statement("RESET ALL", &UNTYPED, &[]),
             _ => {}
         }
+        let shows = self.parameters.shows_another_than(want.parameters);
         if context || reset {
             self.parameters = Rc::clone(&self.base);
             self.dirty = false;
         }
         self.write_parameters(want.parameters);
         self.held = held;
-        self.entered_inside = first == Opening::Rows;
-        if first == Opening::Rows {
+        let joined = first == Opening::Rows && !shows;
+        self.entered_inside = joined;
+        if joined {
             return Ok(Entry::Joined);
         }
         self.write_sync();
@@ -93,11 +95,7 @@ impl Link {
         }
     }
 
-    fn write_context(
-        &mut self,
-        want: &Want<'_>,
-        signer: &Signer,
-    ) -> Result<(), TokenError> {
+    fn write_context(&mut self, want: &Want<'_>, signer: &Signer) -> Result<(), TokenError> {
         let Some(tenant) = want.tenant else {
             self.write_statement("SELECT tenantry.release()", &UNTYPED, &[]);
             return Ok(());
@@ -135,6 +133,8 @@ impl Link {
         self.counter += 1;
         let token = signer.enter(tenant, self.session_no.unwrap_or_default(), self.counter)?;
         self.inline_refusals = true;
+        // what this tenant leaves on the connection belongs to nobody in our books: whoever comes next enters anew
+        self.unsure();
         self.write_statement("SELECT tenantry.enter($1)", &TEXT, &[Some(token.as_bytes())]);
         if before_query {
             self.write_sync();

@@ -15,6 +15,11 @@ impl Idle {
         self.links.len()
     }
 
+    /// Whether the connection to this process is idle.
+    pub(crate) fn has(&self, process: i32) -> bool {
+        self.links.iter().any(|link| link.process == process)
+    }
+
     pub(crate) fn put(&mut self, link: Box<Link>) {
         self.links.push(link);
     }

@@ -29,6 +29,9 @@ impl Lease {
         let took = now.duration_since(self.since);
         let rests = link.is_idle() || removed(Protection::Rest);
         let good = rests && link.doomed.is_none();
+        if !good {
+            self.pool.log_closed(&link, link.doomed.unwrap_or("it was not at rest"));
+        }
         let back = if good { Ok(link) } else { Err(link.slot.clone()) };
         self.pool.back(&self.asker, took, back);
     }
@@ -41,6 +44,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(link) = self.link.take() {
+            self.pool.log_closed(&link, link.doomed.unwrap_or("its client ended in the middle"));
             let slot = link.slot.clone();
             drop(link);
             self.pool.back(&self.asker, self.since.elapsed(), Err(slot));

@@ -11,16 +11,18 @@ mod waiting;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use tenantry_edge::breaker::{Breaker, Phase};
 use tenantry_edge::fair::FairQueue;
+use tenantry_edge::usage::Counters;
 
 use crate::context::Signer;
-use crate::link::{Held, Link};
+use crate::link::{Held, Link, Shown};
+use crate::observe::{PoolSeen, ServerSeen};
 use crate::parameters::Parameters;
 use crate::refusal::Refusal;
 use crate::settings::Database;
@@ -65,6 +67,8 @@ pub(crate) struct Pool {
     base: Rc<Parameters>,
     inner: RefCell<Inner>,
     paused: Cell<bool>,
+    /// What was used through it; the tenants' accounts are kept elsewhere.
+    used: RefCell<Counters>,
 }
 
 struct Inner {
@@ -73,6 +77,10 @@ struct Inner {
     free: Vec<Slot>,
     connecting: usize,
     size: u32,
+    /// Connections that were made and may still be there.
+    servers: Vec<Weak<Shown>>,
+    made: u64,
+    failed: u64,
     /// Of how many connections shares are taken: a database without tenants is not shared out.
     shared_size: u32,
     /// Who waits, and, as its services, who has a connection.
@@ -108,11 +116,15 @@ impl Pool {
             welcome: RefCell::new(None),
             base,
             paused: Cell::new(false),
+            used: RefCell::default(),
             inner: RefCell::new(Inner {
                 idle: Idle::default(),
                 free: slots.into_iter().rev().collect(),
                 connecting: 0,
                 size,
+                servers: Vec::new(),
+                made: 0,
+                failed: 0,
                 shared_size: if isolated { size } else { u32::MAX },
                 queue: FairQueue::new(),
                 limited: HashMap::new(),
@@ -184,12 +196,17 @@ impl Pool {
             Ok(link) => {
                 inner.breaker.on_success(now);
                 inner.last_failure = None;
+                inner.made += 1;
+                inner.servers.retain(|server| server.strong_count() > 0);
+                inner.servers.push(Rc::downgrade(&link.shown));
+                tracing::debug!(database = %self.database.name, "server connection {} made as {}", link.process, link.slot.user);
                 inner.idle.put(link);
             }
             Err(error) => {
                 let causes = std::iter::successors(std::error::Error::source(&error), |e| e.source());
                 let causes: String = causes.map(|e| format!(": {e}")).collect();
                 tracing::error!(database = %self.database.name, "{error}{causes}; {}", error.remedy());
+                inner.failed += 1;
                 inner.free.push(slot);
                 inner.breaker.on_failure(now);
                 inner.last_failure = Some(Rc::new(error));
@@ -236,17 +253,69 @@ impl Pool {
         let mut inner = self.inner.borrow_mut();
         let (life, idle) = (self.database.lifetime, self.database.idle_time);
         let closed = inner.idle.remove_if(|link| {
-            now.duration_since(link.made_at) > life || now.duration_since(link.used_at) > idle || link.doomed.is_some()
+            let why = match link.doomed {
+                Some(why) => why,
+                None if now.duration_since(link.made_at) > life => "it was old",
+                None if now.duration_since(link.used_at) > idle => "it was idle for long",
+                None => return false,
+            };
+            self.log_closed(link, why);
+            true
         });
         inner.free.extend(closed);
         drop(inner);
         self.serve();
     }
 
-    /// Counts for the console: idle, lent, connecting, waiting.
-    pub(crate) fn counts(&self) -> (usize, usize, usize, usize) {
+    /// Says that a server connection is closed, and why.
+    fn log_closed(&self, link: &Link, why: &str) {
+        tracing::debug!(database = %self.database.name, "server connection {} of {} closed: {why}", link.process, link.slot.user);
+    }
+
+    /// Adds what a transaction used.
+    pub(crate) fn count(&self, used: &Counters) {
+        self.used.borrow_mut().absorb(used);
+    }
+
+    /// What the console and metrics show of it; clients are counted elsewhere.
+    pub(crate) fn show(&self) -> PoolSeen {
         let inner = self.inner.borrow();
-        (inner.idle.len(), inner.queue.in_service(), inner.connecting, inner.queue.len())
+        PoolSeen {
+            directory: self.database.directory.clone(),
+            isolated: self.signer.is_some(),
+            host: self.database.server.host.clone(),
+            port: self.database.server.port,
+            server_name: self.database.server_name.clone(),
+            size: inner.size as usize,
+            idle: inner.idle.len(),
+            lent: inner.queue.in_service(),
+            connecting: inner.connecting,
+            made: inner.made,
+            failed: inner.failed,
+            clients: 0,
+            waiting: 0,
+            longest_wait: Duration::ZERO,
+            paused: self.paused.get(),
+            used: *self.used.borrow(),
+            mode: self.database.mode,
+        }
+    }
+
+    /// Its server connections, for the console.
+    pub(crate) fn show_servers(&self) -> Vec<ServerSeen> {
+        let inner = self.inner.borrow();
+        let alive = inner.servers.iter().filter_map(Weak::upgrade);
+        alive
+            .map(|server| ServerSeen {
+                database: Arc::clone(&self.database.name),
+                user: server.user.to_string(),
+                host: self.database.server.host.clone(),
+                port: self.database.server.port,
+                idle: inner.idle.has(server.process),
+                process: server.process,
+                made_at: server.made_at,
+            })
+            .collect()
     }
 
     /// Holds everybody back, or lets them go on.

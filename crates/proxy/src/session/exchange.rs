@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tenantry_wire::backend::{self, TransactionStatus};
 
+use super::pump::OUT_BYTES_MAX;
 use super::{Over, Session};
 use crate::ablation::{Protection, removed};
 use crate::client::Doing;
@@ -49,11 +50,22 @@ impl Session {
             if let Err(refusal) = self.pump(link) {
                 return Poll::Ready(refusal.into());
             }
+            let mut progress = false;
             if !link.out.is_empty() {
+                let was_full = link.out.is_longer_than(OUT_BYTES_MAX);
                 // a server that is gone is noticed when reading, with its last words
                 let _ = link.out.poll_drain(cx, &mut link.stream);
+                // the client's next messages waited for room
+                progress = was_full && link.out.is_empty();
             }
-            let mut progress = false;
+            // first make room, then read: a client that has read again must not be forgotten
+            if !self.output.is_empty() {
+                match self.output.poll_drain(cx, &mut self.stream) {
+                    Poll::Ready(Ok(())) => self.client.reads(true),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Exchange::Over(Over::Left)),
+                    Poll::Pending => self.client.reads(false),
+                }
+            }
             if self.output.len() < OUTPUT_BYTES_MAX {
                 match self.read_server(cx, link) {
                     Poll::Ready(Ok(None)) => progress = true,
@@ -65,12 +77,8 @@ impl Session {
                     Poll::Pending => {}
                 }
             }
-            if !self.output.is_empty() {
-                match self.output.poll_drain(cx, &mut self.stream) {
-                    Poll::Ready(Ok(())) => self.client.reads(true),
-                    Poll::Ready(Err(_)) => return Poll::Ready(Exchange::Over(Over::Left)),
-                    Poll::Pending => self.client.reads(false),
-                }
+            if !self.output.is_empty() && progress {
+                continue;
             }
             if self.is_over(link) {
                 return Poll::Ready(Exchange::Done);
@@ -80,7 +88,10 @@ impl Session {
             }
             if self.wants_input(link) {
                 match self.input.poll_fill(cx, &mut self.stream, CHUNK_BYTES) {
-                    Poll::Ready(Ok(count)) if count > 0 => progress = true,
+                    Poll::Ready(Ok(count)) if count > 0 => {
+                        self.used.bytes_in += count as u64;
+                        progress = true;
+                    }
                     Poll::Ready(_) => return Poll::Ready(Exchange::Over(Over::Left)),
                     Poll::Pending => {}
                 }
@@ -100,7 +111,7 @@ impl Session {
 
     /// Whether more of the client's bytes are of use now.
     fn wants_input(&self, link: &Link) -> bool {
-        link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES || self.passing > 0
+        self.passing > 0 || (link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES.max(self.wanted))
     }
 
     /// Reads from the server and passes on to the client.
@@ -117,6 +128,7 @@ impl Session {
         if count == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
+        self.used.bytes_out += count as u64;
         let bytes = &scratch[..kept + count];
         link.over_time = self.client.over_time.get();
         let seen = match link.scan(bytes, &mut self.output, self.transparent) {
@@ -156,12 +168,16 @@ impl Session {
             // the context stands: what was sent needs no second time
             self.entering = false;
             self.alone = false;
+            self.before_entering.clear();
             self.input.consume(self.cursor);
             self.cursor = 0;
         }
         self.used.statements += u64::from(seen.ready);
         self.used.rows += seen.rows;
         self.used.errors += u64::from(seen.errors);
+        for name in &seen.unparsed {
+            self.statements.remove(&**name);
+        }
         for (name, value) in seen.sets {
             self.keep_setting(&name, &value);
             link.parameters = Rc::clone(&self.parameters);
@@ -186,8 +202,9 @@ impl Session {
                 link.entered_inside = false;
                 link.rolled_back = false;
             }
-            let rests = link.status != TransactionStatus::Idle && link.expect.is_empty();
-            let doing = if rests { Doing::InTransaction } else { Doing::Running };
+            // whoever has sent more already waits for the server, not the server for him
+            let idles = link.status != TransactionStatus::Idle && link.expect.is_empty();
+            let doing = if idles { Doing::InTransaction } else { Doing::Running };
             self.client.now_doing(doing, Instant::now());
             self.client.over_time.set(false);
         }

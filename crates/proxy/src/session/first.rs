@@ -240,7 +240,10 @@ impl Session {
                 }
             }
             match self.input.poll_fill(cx, &mut self.stream, CHUNK_BYTES) {
-                Poll::Ready(Ok(count)) if count > 0 => Poll::Ready(Ok(())),
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    self.used.bytes_in += count as u64;
+                    Poll::Ready(Ok(()))
+                }
                 Poll::Ready(_) => Poll::Ready(Err(Over::Left)),
                 Poll::Pending => {
                     self.client.watch(cx.waker());

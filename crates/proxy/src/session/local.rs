@@ -3,8 +3,9 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tenantry_edge::usage::Counters;
 use tenantry_wire::backend::{self, TransactionStatus};
 use tenantry_wire::frontend;
 use tenantry_wire::tag::frontend as tag;
@@ -22,6 +23,10 @@ impl Session {
         // a transaction that was begun here has nowhere to fail
         if refusal.fatal || self.begun || self.passing > 0 {
             return Err(Over::Told(refusal));
+        }
+        if let Some(tenant) = &self.current {
+            let refused = Counters { refused: 1, ..Counters::default() };
+            tenant.usage().add(&refused, self.worker.micros(Instant::now()));
         }
         refusal.write(self.output.tail());
         self.cursor = 0;

@@ -26,8 +26,8 @@ use crate::buffer::Buffer;
 use crate::client::{Client, Doing, End};
 use crate::link::{Entry, Held, Link, Want};
 use crate::parameters::Parameters;
-use crate::recover;
 use crate::pool::{Answer, Asker, Lease, NOBODY, Pool};
+use crate::recover;
 use crate::refusal::Refusal;
 use crate::settings::{Login, Mode, Settings};
 use crate::statements::Statement;
@@ -59,6 +59,8 @@ pub(crate) struct Session {
     cursor: usize,
     /// Bytes still to come of a large message that is being sent on.
     passing: usize,
+    /// Length of the message that begins there, if it has to come whole before it goes on.
+    wanted: usize,
     /// Bytes still to come of a large message that is dropped.
     dropping: usize,
     /// What the client has not read yet.
@@ -79,6 +81,8 @@ pub(crate) struct Session {
     named: bool,
     /// A change of context is on its way.
     entering: bool,
+    /// Statements of the client as they were before the messages that may have to be sent again, the last change last.
+    before_entering: Vec<(Box<[u8]>, Option<Rc<Statement>>)>,
     /// Nothing of the client goes before it is accepted.
     alone: bool,
     /// Something was sent in this exchange that ReadyForQuery ends.
@@ -138,6 +142,7 @@ impl Session {
             input,
             cursor: 0,
             passing: 0,
+            wanted: 0,
             dropping: 0,
             output: Buffer::default(),
             startup: Rc::clone(&start.parameters),
@@ -151,6 +156,7 @@ impl Session {
             skipping: false,
             named: false,
             entering: false,
+            before_entering: Vec::new(),
             alone: false,
             sent: false,
             boundary: false,
@@ -171,6 +177,17 @@ impl Session {
         self.kept = None;
         if let Over::Told(refusal) = over {
             let refusal = Refusal { fatal: true, ..refusal };
+            match self.client.tenant.borrow().as_ref().map(|tenant| tenant.key().clone()) {
+                Some(key) => {
+                    tracing::info!(tenant.id = %key, code = refusal.code, "a client of tenant {key} is ended: {}", refusal.message);
+                }
+                None => tracing::info!(
+                    code = refusal.code,
+                    "a client of login {:?} is ended: {}",
+                    self.login.name,
+                    refusal.message
+                ),
+            }
             refusal.write(self.output.tail());
             self.last_words().await;
         }
@@ -237,6 +254,7 @@ impl Session {
                     self.cursor = 0;
                     self.passing = 0;
                     self.entering = false;
+                    self.take_back_statements();
                     refused += 1;
                     // each of them may hold what a former tenant left; a new one holds nothing
                     if refused > self.pool.size() || removed(Protection::Replacement) {
@@ -248,6 +266,16 @@ impl Session {
                     return Err(over);
                 }
             }
+        }
+    }
+
+    /// What was sent will be sent again: the client's statements are as they were before it.
+    fn take_back_statements(&mut self) {
+        while let Some((name, before)) = self.before_entering.pop() {
+            match before {
+                Some(statement) => self.statements.insert(name, statement),
+                None => self.statements.remove(&name),
+            };
         }
     }
 
@@ -273,15 +301,16 @@ impl Session {
             Answer::Later(waiting) => waiting,
         };
         let longest = limits.and_then(|l| l.queue_wait).unwrap_or(self.worker.settings().queue_wait);
-        self.client.now_doing(Doing::Waiting, Instant::now());
-        let since = waiting.since;
+        let asked = waiting.since;
+        self.client.now_doing(Doing::Waiting, asked);
         let got = self.wait_for(waiting, longest).await;
         let now = Instant::now();
         self.client.now_doing(Doing::Idle, now);
+        let wait_micros = u64::try_from(now.duration_since(asked).as_micros()).unwrap_or(u64::MAX);
+        // a refusal is counted where it is told
+        let waited = Counters { waits: 1, wait_micros, ..Counters::default() };
+        self.pool.count(&waited);
         if let Some(tenant) = &self.current {
-            let wait_micros = u64::try_from(now.duration_since(since).as_micros()).unwrap_or(u64::MAX);
-            let refused = u64::from(matches!(got, Ok(Err(_))));
-            let waited = Counters { waits: 1, wait_micros, refused, ..Counters::default() };
             tenant.usage().add(&waited, self.worker.micros(now));
         }
         got
@@ -306,12 +335,13 @@ impl Session {
         self.client.transaction_since.set(None);
         self.client.reads(true);
         self.client.over_time.set(false);
+        self.used.transactions += 1;
+        self.used.server_micros = u64::try_from(now.duration_since(lease.since).as_micros()).unwrap_or(u64::MAX);
+        self.pool.count(&self.used);
         if let Some(tenant) = &self.current {
-            self.used.transactions += 1;
-            self.used.server_micros = u64::try_from(now.duration_since(lease.since).as_micros()).unwrap_or(u64::MAX);
             tenant.usage().add(&self.used, self.worker.micros(now));
-            self.used = Counters::default();
         }
+        self.used = Counters::default();
         if self.unnamed_bound {
             self.unnamed = Vec::new();
         }
@@ -342,10 +372,15 @@ impl Session {
             End::Deleted => Refusal::fatal("42501", "tenantry: there is no such tenant"),
             End::Killed => Refusal::fatal("57P01", "tenantry: an operator ended this connection"),
             End::Shutdown => Refusal::shutting_down(),
-            End::TransactionTime => Refusal::fatal("57014", "tenantry: the transaction took longer than the tenant's plan allows")
-                .hint("Use shorter transactions, or raise transaction_time."),
-            End::IdleInTransaction => Refusal::fatal("25P03", "tenantry: a transaction was left open for longer than the tenant's plan allows")
-                .hint("Commit before waiting for anything else, or raise idle_in_transaction."),
+            End::TransactionTime => {
+                Refusal::fatal("57014", "tenantry: the transaction took longer than the tenant's plan allows")
+                    .hint("Use shorter transactions, or raise transaction_time.")
+            }
+            End::IdleInTransaction => Refusal::fatal(
+                "25P03",
+                "tenantry: a transaction was left open for longer than the tenant's plan allows",
+            )
+            .hint("Commit before waiting for anything else, or raise idle_in_transaction."),
             End::SlowReader => return Some(Over::Left),
         };
         Some(Over::Told(refusal))
@@ -353,11 +388,7 @@ impl Session {
 }
 
 impl Lease {
-    fn enter_for(
-        &mut self,
-        want: &Want<'_>,
-        opening: Opening,
-    ) -> Result<Entry, tenantry_model::token::TokenError> {
+    fn enter_for(&mut self, want: &Want<'_>, opening: Opening) -> Result<Entry, tenantry_model::token::TokenError> {
         let pool = Rc::clone(self.pool());
         let link: &mut Link = self;
         link.enter(want, opening, pool.signer.as_ref())

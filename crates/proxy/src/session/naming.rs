@@ -40,12 +40,7 @@ impl Session {
 
     /// The tenant is named by a statement inside a transaction that began without one, or once more in one that has
     /// one: then it must be the same, since the context would stay the former's.
-    pub(super) fn name_within(
-        &mut self,
-        naming: Naming,
-        link: &mut Link,
-        before_query: bool,
-    ) -> Result<(), Refusal> {
+    pub(super) fn name_within(&mut self, naming: Naming, link: &mut Link, before_query: bool) -> Result<(), Refusal> {
         if naming == Naming::Nobody {
             return Ok(());
         }
@@ -57,8 +52,10 @@ impl Session {
             let is_same = |a: &Admitted| a.number() == admitted.number() && a.scope() == admitted.scope();
             return match &self.current {
                 Some(current) if is_same(current) => Ok(()),
-                _ => Err(Refusal::fatal("42501", "tenantry: a transaction has one tenant, and this one names a second")
-                    .hint("End the transaction first; name the tenant in the first statement of the next.")),
+                _ => {
+                    Err(Refusal::fatal("42501", "tenantry: a transaction has one tenant, and this one names a second")
+                        .hint("End the transaction first; name the tenant in the first statement of the next."))
+                }
             };
         }
         let Some(signer) = &self.pool.signer else { return Ok(()) };

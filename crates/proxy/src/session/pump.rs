@@ -13,13 +13,13 @@ use super::Session;
 use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::identify::naming::{self, Naming};
-use crate::link::{Expect, Kind, Link};
+use crate::link::{Expect, Held, Kind, Link};
 use crate::refusal::Refusal;
 use crate::statements::{Statement, StatementKey};
 use crate::text::{self, Opening};
 
 /// Bytes waiting to be sent to a server before no more are taken from the client.
-const OUT_BYTES_MAX: usize = 64 * 1024;
+pub(super) const OUT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of the client that are sent before the change of context is known to have succeeded. They are kept, so that
 /// they can be sent again on another connection.
 const REPLAY_BYTES_MAX: usize = 64 * 1024;
@@ -29,6 +29,9 @@ const LOOKED_AT_BYTES: usize = 2048;
 const NAME_BYTES_MAX: usize = 1024;
 /// Longest Parse message: it has to be kept whole.
 const PARSE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Longest of the messages that hold a name or a reason and nothing else.
+const SHORT_BYTES_MAX: usize = 16 * 1024;
 
 /// Names of statements on server connections begin like this; clients cannot use them.
 const OURS: &[u8] = b"tenantry_";
@@ -46,12 +49,19 @@ impl Session {
                 link.out.push(&available[..count]);
                 self.passing -= count;
                 self.cursor += count;
+                self.forget_sent();
                 if self.passing > 0 {
                     return Ok(());
                 }
                 continue;
             }
             let Some(header) = frontend::header(available).map_err(Refusal::violation)? else { return Ok(()) };
+            if self.entering && self.cursor + header.len > REPLAY_BYTES_MAX {
+                // too much to keep and send twice: the context has to stand first, which the server says when asked
+                frontend::write_flush(link.out.tail());
+                self.alone = true;
+                return Ok(());
+            }
             let whole = available.len() >= header.len;
             let looked_at = match header.tag {
                 tag::PARSE if header.len > PARSE_BYTES_MAX => {
@@ -60,25 +70,36 @@ impl Session {
                 tag::QUERY | tag::BIND | tag::COPY_DATA | tag::FUNCTION_CALL => {
                     whole || available.len() >= LOOKED_AT_BYTES
                 }
+                tag::PARSE => whole,
+                _ if header.len > SHORT_BYTES_MAX => {
+                    return Err(Refusal::violation(format_args!("message `{}` is too long", char::from(header.tag))));
+                }
                 _ => whole,
             };
             if !looked_at {
+                self.wanted = header.len;
                 return Ok(());
             }
+            self.wanted = 0;
             let goes_on = self.message(header.tag, header.len, link)?;
             if !goes_on {
                 return Ok(());
             }
-            if !self.entering {
-                self.input.consume(self.cursor);
-                self.cursor = 0;
-            }
+            self.forget_sent();
+        }
+    }
+
+    /// What was sent goes out of memory, unless it may have to be sent again on another connection.
+    fn forget_sent(&mut self) {
+        if !self.entering {
+            self.input.consume(self.cursor);
+            self.cursor = 0;
         }
     }
 
     /// Whether the client's next message has to wait for an answer of the server.
     fn must_wait(&mut self, link: &Link) -> bool {
-        if self.entering && (self.alone || self.cursor > REPLAY_BYTES_MAX) {
+        if self.entering && self.alone {
             return true;
         }
         if self.boundary {
@@ -87,8 +108,8 @@ impl Session {
             }
             self.boundary = false;
         }
-        // the transaction is over and the next one may be another tenant's
-        self.sent && self.names_tenants() && link.is_idle()
+        // the transaction is over: the next one may be another tenant's, or needs the context once more
+        self.sent && link.is_idle() && (self.names_tenants() || link.held == Held::Unknown)
     }
 
     /// One message, whole or (of large ones) its beginning. `false`: stop here.
@@ -164,7 +185,8 @@ impl Session {
         self.at_work();
         self.sent = true;
         link.unsynced = false;
-        self.boundary = self.names_tenants();
+        // an error takes back what was entered in the same transaction: what follows must not be there yet
+        self.boundary = self.names_tenants() || link.entered_inside;
     }
 
     fn query(&mut self, length: usize, link: &mut Link) -> Result<bool, Refusal> {
@@ -173,11 +195,12 @@ impl Session {
         let text = if whole { frontend::query(body).map_err(Refusal::violation)? } else { body };
         let opening = Opening::of(text);
         let deallocated = if opening == Opening::Deallocate { text::deallocated(text) } else { None };
-        let naming = if self.names_tenants() {
-            naming::of_query(text, &self.settings().presets)
-        } else {
-            Naming::Nobody
-        };
+        let naming =
+            if self.names_tenants() { naming::of_query(text, &self.settings().presets) } else { Naming::Nobody };
+        if self.entering && matches!(opening, Opening::DeallocateAll | Opening::Deallocate) {
+            // it cannot be undone, should everything have to be sent again
+            return Ok(false);
+        }
         if !self.transparent {
             match opening {
                 Opening::DeallocateAll => {
@@ -206,7 +229,7 @@ impl Session {
     /// Leaves behind what answer is expected to a simple query.
     fn remember_setting(&mut self, opening: Opening, length: usize, link: &mut Link) {
         let mut expect = Expect::client(Kind::Query);
-        expect.harmless = opening == Opening::SetLocal;
+        expect.harmless = matches!(opening, Opening::SetLocal | Opening::SetTransaction);
         if opening == Opening::Set && link.status == TransactionStatus::Idle {
             let available = &self.input.unread()[self.cursor..];
             let text = available.get(5..length.saturating_sub(1)).unwrap_or_default();
@@ -245,16 +268,47 @@ impl Session {
             types: parse.types.into(),
             search_path: self.parameters.get("search_path").map(Into::into),
         };
-        let name: Box<[u8]> = parse.name.into();
+        let name: Rc<[u8]> = parse.name.into();
         let statement = self.worker.statements.intern(key);
         self.cursor += length;
-        if self.has(&statement, link) {
-            link.answer(Expect::client(Kind::OwnParse), &mut self.output);
-        } else {
-            self.prepare(&statement, false, link);
+        if let Some(known) = self.statements.get(&*name).cloned() {
+            self.refuse_twice(&name, &known, link);
+            return Ok(());
         }
-        self.statements.insert(name, statement);
+        if self.has(&statement, link) {
+            let expect = Expect { client_name: Some(Rc::clone(&name)), ..Expect::client(Kind::OwnParse) };
+            link.answer(expect, &mut self.output);
+        } else {
+            self.prepare(&statement, Some(&name), link);
+        }
+        self.know(&name, Some(statement));
         Ok(())
+    }
+
+    /// A name that the client has already cannot be given again. The server says so, and passes over the rest of the
+    /// batch: the statement is prepared a second time under its name there.
+    fn refuse_twice(&mut self, name: &Rc<[u8]>, known: &Rc<Statement>, link: &mut Link) {
+        if !self.has(known, link) {
+            self.prepare(known, None, link);
+        }
+        let server_name = known.server_name();
+        if frontend::write_parse(link.out.tail(), server_name.as_bytes(), b"", &[0, 0]).is_ok() {
+            link.expect.push_back(Expect { twice: Some(Rc::clone(name)), ..Expect::client(Kind::Parse) });
+        }
+    }
+
+    /// Remembers or forgets a statement of the client; as long as messages may have to be sent again, also what was
+    /// before.
+    fn know(&mut self, name: &[u8], statement: Option<Rc<Statement>>) -> bool {
+        let before = match statement {
+            Some(statement) => self.statements.insert(name.into(), statement),
+            None => self.statements.remove(name),
+        };
+        let was_known = before.is_some();
+        if self.entering {
+            self.before_entering.push((name.into(), before));
+        }
+        was_known
     }
 
     /// Whether a statement is prepared on the connection, or is about to be in this batch: what an earlier one
@@ -266,8 +320,10 @@ impl Session {
     }
 
     /// Prepares a statement on the connection, and closes another if there are too many.
-    fn prepare(&mut self, statement: &Rc<Statement>, own: bool, link: &mut Link) {
-        let evicted = if link.prepared.len() >= self.worker.settings().prepared_max { link.prepared.evict() } else { None };
+    /// `client_name`: the client asked for it, under this name.
+    fn prepare(&mut self, statement: &Rc<Statement>, client_name: Option<&Rc<[u8]>>, link: &mut Link) {
+        let evicted =
+            if link.prepared.len() >= self.worker.settings().prepared_max { link.prepared.evict() } else { None };
         // its own name is closed too: it may still be taken there, by a statement we have stopped relying on or by SQL
         let own_name = (!removed(Protection::CloseFirst)).then_some(statement.number);
         for number in evicted.into_iter().chain(own_name) {
@@ -280,7 +336,8 @@ impl Session {
         let (name, key) = (statement.server_name(), &statement.key);
         // it came as a message of this form
         if frontend::write_parse(link.out.tail(), name.as_bytes(), &key.query, &key.types).is_ok() {
-            link.expect.push_back(Expect::parse(Rc::clone(statement), own));
+            let expect = Expect::parse(Rc::clone(statement), client_name.is_none());
+            link.expect.push_back(Expect { client_name: client_name.cloned(), ..expect });
         }
     }
 
@@ -316,7 +373,7 @@ impl Session {
             self.forward(length, link);
         } else if let Some(statement) = known {
             if !self.has(&statement, link) {
-                self.prepare(&statement, true, link);
+                self.prepare(&statement, None, link);
             }
             let server_name = statement.server_name();
             self.forward_renamed(length, portal_end + 1, statement_end, server_name.as_bytes(), link)?;
@@ -377,7 +434,7 @@ impl Session {
             let name: Box<[u8]> = target.name.into();
             if let Some(statement) = self.statements.get(&name).cloned() {
                 if !self.has(&statement, link) {
-                    self.prepare(&statement, true, link);
+                    self.prepare(&statement, None, link);
                 }
                 let server_name = statement.server_name();
                 self.forward_renamed(length, 1, 1 + name.len(), server_name.as_bytes(), link)?;
@@ -400,7 +457,7 @@ impl Session {
         link.unsynced = true;
         if target.kind == TargetKind::Statement && !self.transparent && !target.name.is_empty() {
             let name: Box<[u8]> = target.name.into();
-            if self.statements.remove(&name).is_some() || name.starts_with(OURS) {
+            if self.know(&name, None) || name.starts_with(OURS) {
                 self.cursor += length;
                 link.answer(Expect::client(Kind::OwnClose), &mut self.output);
                 return Ok(());
@@ -421,7 +478,7 @@ fn bound_setting(text: &[u8], link: &Link) -> BoundSetting {
         return (false, None);
     }
     match Opening::of(text) {
-        Opening::SetLocal => (true, None),
+        Opening::SetLocal | Opening::SetTransaction => (true, None),
         Opening::Set if link.status == TransactionStatus::Idle => (false, text::setting(text)),
         _ => (false, None),
     }

@@ -1,6 +1,6 @@
-//! What proves who a client is: a password by SCRAM-SHA-256, or a signed token over TLS.
+//! What proves who a client is: a certificate, a password by SCRAM-SHA-256, or a signed token over TLS.
 //!
-//! A role without a tenant has a password of its own. A role with a tenant is proven by any valid credential of that
+//! A role without a tenant has a password of its own, or a name that a client certificate must hold. A role with a tenant is proven by any valid credential of that
 //! tenant. Unknown roles, databases and tenants go through the same exchange as known ones and fail at its end.
 
 use tenantry_edge::admission::{Pass, PassKeys};
@@ -22,12 +22,16 @@ pub(super) struct Proof<'a> {
     /// The tenant's name as given, and what is published of it.
     pub(super) tenant: Option<(&'a str, Option<&'a TenantFacts>)>,
     pub(super) pass_keys: Option<&'a PassKeys>,
+    /// Names in the client's certificate, which an authority of ours has signed.
+    pub(super) names: Vec<String>,
     /// The client asked to send a token instead of a password.
     pub(super) by_token: bool,
 }
 
 /// How it was proven.
 pub(super) enum Proven {
+    /// By a certificate.
+    Certificate,
     /// By a password.
     Password,
     /// By a signed token.
@@ -36,7 +40,9 @@ pub(super) enum Proven {
 
 impl Door {
     pub(super) async fn authenticate(&mut self, user: &str, proof: Proof<'_>) -> Result<Proven, Stop> {
-        let proven = if proof.by_token {
+        let proven = if is_certified(&proof) {
+            Proven::Certificate
+        } else if proof.by_token {
             self.by_token(&proof).await?
         } else {
             self.by_scram(user, &proof).await?;
@@ -55,9 +61,10 @@ impl Door {
         }
         let decoy = Decoy::new(self.worker.settings().mock_secret, scram::ITERATIONS_MIN);
         let mut nonce = [0; NONCE_BYTES];
-        getrandom::fill(&mut nonce).map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;
+        getrandom::fill(&mut nonce)
+            .map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;
         let mut exchange =
-            Exchange::new(user, &candidates, &decoy, self.end_point.as_deref(), nonce).map_err(|e| failed(user, &e))?;
+            Exchange::new(user, &candidates, &decoy, self.end_point.as_deref(), nonce).map_err(|e| failed(&e))?;
         let mut out = Vec::new();
         backend::write_sasl(&mut out, exchange.mechanisms()).map_err(Refusal::violation)?;
         self.reader.stream.write_all(&out).await?;
@@ -65,14 +72,14 @@ impl Door {
 
         let body = self.reader.password().await?;
         let initial = frontend::sasl_initial(&body).map_err(Refusal::violation)?;
-        let challenge = exchange.first(initial).map_err(|e| failed(user, &e))?;
+        let challenge = exchange.first(initial).map_err(|e| failed(&e))?;
         out.clear();
         backend::write_sasl_continue(&mut out, &challenge).map_err(Refusal::violation)?;
         self.reader.stream.write_all(&out).await?;
         self.reader.stream.flush().await?;
 
         let body = self.reader.password().await?;
-        let accepted = exchange.last(&body).map_err(|e| failed(user, &e))?;
+        let accepted = exchange.last(&body).map_err(|e| failed(&e))?;
         out.clear();
         backend::write_sasl_final(&mut out, &accepted.reply).map_err(Refusal::violation)?;
         self.reader.stream.write_all(&out).await?;
@@ -83,7 +90,9 @@ impl Door {
     async fn by_token(&mut self, proof: &Proof<'_>) -> Result<Proven, Stop> {
         let is_local = self.address.is_none_or(|address| address.is_loopback());
         if !self.reader.stream.is_tls() && !is_local {
-            return Err(Refusal::fatal("28000", "tenantry: a token is taken over TLS only").hint("Connect with sslmode=require or better.").into());
+            return Err(Refusal::fatal("28000", "tenantry: a token is taken over TLS only")
+                .hint("Connect with sslmode=require or better.")
+                .into());
         }
         let mut out = Vec::new();
         backend::write_cleartext(&mut out);
@@ -97,6 +106,12 @@ impl Door {
         let pass = keys.check(token, context::now()).map_err(|_| wrong())?;
         Ok(Proven::Pass(Box::new(pass)))
     }
+}
+
+/// Whether the client's certificate proves its role. A tenant is proven by a credential of its own, never by a role.
+fn is_certified(proof: &Proof<'_>) -> bool {
+    let wanted = proof.login.and_then(|login| login.certificate.as_deref());
+    proof.tenant.is_none() && wanted.is_some_and(|wanted| proof.names.iter().any(|name| name == wanted))
 }
 
 /// The verifiers any of which will do.
@@ -119,7 +134,6 @@ fn candidates(proof: &Proof<'_>) -> Vec<Verifier> {
     }
 }
 
-fn failed(user: &str, error: &scram::ScramError) -> Refusal {
-    tracing::info!("login of \"{user}\" failed: {error}");
+fn failed(error: &scram::ScramError) -> Refusal {
     Refusal::fatal(error.code(), format!("tenantry: {error}"))
 }

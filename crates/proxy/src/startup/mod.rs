@@ -14,24 +14,28 @@ use std::time::Instant;
 use tenantry_edge::admission::{Admitted, Claim};
 use tenantry_edge::limit::Occupancy;
 use tenantry_wire::backend;
+use tenantry_wire::certificate;
 use tenantry_wire::frontend::{ProtocolVersion, Startup, StartupMessage};
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 
 use crate::cancel;
 use crate::client::{Client, SECRET_BYTES};
+use crate::console::{self, Console};
 use crate::identify::user::User;
 use crate::parameters::Asked;
 use crate::pool::Pool;
 use crate::refusal::Refusal;
 use crate::session::{Session, Start};
-use crate::settings::{Login, LoginSettings};
+use crate::settings::{self, ClientTls, LoginSettings};
 use crate::stream::Stream;
 use crate::worker::{Order, Worker};
 
 use authenticate::{Proof, Proven};
 use reader::Reader;
 
+/// What clients of PostgreSQL call its protocol in TLS.
+const ALPN: &[u8] = b"postgresql";
 /// Requests for encryption before the startup message.
 const REQUESTS_MAX: usize = 3;
 
@@ -42,10 +46,21 @@ pub(crate) fn spawn(worker: &Rc<Worker>, stream: Stream, address: Option<IpAddr>
         let within = worker.settings().login_within;
         // boxed, because logging in needs far more room than being logged in
         let login = Box::pin(tokio::time::timeout(within, log_in(Rc::clone(&worker), stream, address)));
-        let Ok(Some(session)) = login.await else { return };
+        let Ok(Some(entered)) = login.await else { return };
         // a task of its own, so that the room of the login is given back
-        tokio::task::spawn_local(Entered { session: Some(session), worker }.run());
+        match entered {
+            Login::Client(session) => tokio::task::spawn_local(Entered { session: Some(session), worker }.run()),
+            Login::Operator(console) => tokio::task::spawn_local(console.run()),
+        };
     });
+}
+
+/// Who has logged in.
+enum Login {
+    /// A client, with its place among the clients of the worker.
+    Client((Box<Session>, usize)),
+    /// An operator.
+    Operator(Console),
 }
 
 /// A client that has entered, and its place among the clients of the worker.
@@ -76,11 +91,15 @@ impl Drop for Place<'_> {
 }
 
 /// `None`: the client was told why not, or is gone.
-async fn log_in(worker: Rc<Worker>, stream: Stream, address: Option<IpAddr>) -> Option<(Box<Session>, usize)> {
-    let mut door = Door { reader: Reader::new(stream), end_point: None, worker, address };
+async fn log_in(worker: Rc<Worker>, stream: Stream, address: Option<IpAddr>) -> Option<Login> {
+    let mut door =
+        Door { reader: Reader::new(stream), user: String::new(), end_point: None, names: Vec::new(), worker, address };
     match door.enter().await {
         Ok(session) => session,
         Err(Stop::Refused(refusal)) => {
+            let from = address.map_or_else(|| "the Unix socket".to_owned(), |a| a.to_string());
+            // quoted as a literal, so that no name can write a line of its own
+            tracing::info!(code = refusal.code, "login of {:?} from {from} refused: {}", door.user, refusal.message);
             let mut out = Vec::new();
             Refusal { fatal: true, ..refusal }.write(&mut out);
             // a client that does not listen is closed anyway
@@ -115,14 +134,18 @@ impl From<std::io::Error> for Stop {
 
 struct Door {
     reader: Reader,
+    /// Who it says it is, for the log.
+    user: String,
     /// Our certificate's hash, where the client came by TLS.
     end_point: Option<Vec<u8>>,
+    /// Names in the certificate that the client has shown.
+    names: Vec<String>,
     worker: Rc<Worker>,
     address: Option<IpAddr>,
 }
 
 impl Door {
-    async fn enter(&mut self) -> Result<Option<(Box<Session>, usize)>, Stop> {
+    async fn enter(&mut self) -> Result<Option<Login>, Stop> {
         let Some(message) = self.startup().await? else { return Ok(None) };
         let settings = self.worker.settings();
         let is_local = self.address.is_none();
@@ -137,6 +160,7 @@ impl Door {
         }
         let one = |name: &str| message.values(name).next().map(str::to_owned);
         let user = one("user").ok_or_else(|| Refusal::fatal("28000", "tenantry: no user name was given"))?;
+        self.user.clone_from(&user);
         let database = one("database").unwrap_or_else(|| user.clone());
         let asked = Asked::read(&message.parameters, &settings.parameters).map_err(Refusal::from)?;
         let find = |name: &str| settings.logins.iter().find(|l| l.name == name).cloned();
@@ -149,7 +173,9 @@ impl Door {
         };
         let login = find(who.role);
         let pool = self.worker.pool(&database);
-        let may = |login: &LoginSettings| login.databases.is_empty() || login.databases.contains(&database);
+        let is_console = database == console::DATABASE;
+        let may =
+            |login: &LoginSettings| is_console || login.databases.is_empty() || login.databases.contains(&database);
         let login = login.filter(|login| may(login));
 
         // whatever is wrong is said only after the password: a stranger learns nothing
@@ -161,33 +187,70 @@ impl Door {
             login: login.as_deref(),
             tenant: named.as_deref().map(|name| (name, facts.as_deref())),
             pass_keys: pool.as_ref().and_then(|p| p.database.pass_keys.as_ref()),
+            names: self.names.clone(),
             by_token: asked.auth.as_deref() == Some("token"),
         };
         let proven = self.authenticate(&user, proof).await?;
+        if is_console {
+            return self.operator(login.as_deref()).map(Some);
+        }
         let (Some(login), Some(pool)) = (login, pool) else {
             return Err(Refusal::fatal("3D000", "tenantry: there is no such database here")
                 .hint("The proxy's [[proxy.databases]] lists those that are served.")
                 .into());
         };
         let fixed = admitted(&pool, named.as_deref(), &proven)?;
-        self.start(message.version, login, pool, fixed, asked).await
+        Ok(self.start(message.version, login, pool, fixed, asked).await?.map(Login::Client))
+    }
+
+    /// Lets an operator in, who has proven who it is.
+    fn operator(&mut self, login: Option<&LoginSettings>) -> Result<Login, Stop> {
+        if !login.is_some_and(|login| login.admin) {
+            return Err(Refusal::fatal("42501", "tenantry: the console is for operators")
+                .hint("Give the login admin = true in [proxy.logins].")
+                .into());
+        }
+        let (stream, early) = self.reader.take();
+        Ok(Login::Operator(Console::new(stream, early, Rc::clone(&self.worker))))
+    }
+
+    /// Speaks TLS from here on. Gives what both agreed to speak inside.
+    async fn encrypt(&mut self, tls: &ClientTls) -> Result<Option<Vec<u8>>, Stop> {
+        let plain = self.reader.take_stream();
+        let stream = TlsAcceptor::from(tls.config.clone()).accept(plain).await?;
+        let connection = stream.get_ref().1;
+        let inside = connection.alpn_protocol().map(<[u8]>::to_vec);
+        // rustls has verified it against our authorities
+        let shown = connection.peer_certificates().and_then(<[_]>::first);
+        self.names = shown.map(|certificate| certificate::names(certificate)).unwrap_or_default();
+        self.reader = Reader::new(Stream::Tls(Box::new(stream)));
+        self.end_point.clone_from(&tls.end_point);
+        Ok(inside)
+    }
+
+    /// A client may begin with TLS itself. It must say that it means PostgreSQL, or somebody could lead a browser here.
+    async fn directly_encrypted(&mut self) -> Result<(), Stop> {
+        if !self.reader.begins_with_tls().await? {
+            return Ok(());
+        }
+        let Some(tls) = self.worker.settings().tls.clone() else { return Err(Stop::Gone) };
+        if self.encrypt(&tls).await?.as_deref() == Some(ALPN) {
+            return Ok(());
+        }
+        Err(Refusal::fatal("08P01", "tenantry: direct TLS needs ALPN \"postgresql\"").into())
     }
 
     /// Requests for encryption and cancellation, up to the startup message.
     async fn startup(&mut self) -> Result<Option<StartupMessage>, Stop> {
+        self.directly_encrypted().await?;
         for _ in 0..REQUESTS_MAX {
             match self.reader.startup().await? {
-                Startup::Ssl => match &self.worker.settings().tls {
+                Startup::Ssl => match self.worker.settings().tls.clone() {
                     Some(tls) if !self.reader.stream.is_tls() => {
                         // bytes that came before TLS must not count as said inside it
                         self.reader.nothing_more()?;
-                        let acceptor = TlsAcceptor::from(tls.config.clone());
-                        let end_point = tls.end_point.clone();
                         self.reader.stream.write_all(b"S").await?;
-                        let plain = self.reader.take_stream();
-                        let stream = acceptor.accept(plain).await?;
-                        self.reader = Reader::new(Stream::Tls(Box::new(stream)));
-                        self.end_point = end_point;
+                        self.encrypt(&tls).await?;
                     }
                     _ => self.reader.stream.write_all(b"N").await?,
                 },
@@ -210,9 +273,12 @@ impl Door {
     /// Agrees on the version of the protocol, as the server does.
     async fn negotiate(&mut self, message: &StartupMessage) -> Result<(), Stop> {
         if message.version.major != ProtocolVersion::V3_0.major {
-            return Err(Refusal::fatal("0A000", format!("tenantry: protocol {}.{} is not supported", message.version.major, message.version.minor))
-                .hint("Supported are 3.0 and 3.2.")
-                .into());
+            return Err(Refusal::fatal(
+                "0A000",
+                format!("tenantry: protocol {}.{} is not supported", message.version.major, message.version.minor),
+            )
+            .hint("Supported are 3.0 and 3.2.")
+            .into());
         }
         if message.values("replication").any(|value| !matches!(value, "false" | "off" | "no" | "0")) {
             return Err(Refusal::fatal("08P01", "tenantry: replication does not go through the proxy").into());
@@ -221,7 +287,8 @@ impl Door {
         if message.version.minor > ProtocolVersion::V3_2.minor || !unknown.is_empty() {
             let newest = message.version.minor.min(ProtocolVersion::V3_2.minor);
             let mut out = Vec::new();
-            backend::write_negotiate_protocol_version(&mut out, u32::from(newest), &unknown).map_err(Refusal::violation)?;
+            backend::write_negotiate_protocol_version(&mut out, u32::from(newest), &unknown)
+                .map_err(Refusal::violation)?;
             self.reader.stream.write_all(&out).await?;
         }
         Ok(())
@@ -238,9 +305,10 @@ impl Door {
     ) -> Result<Option<(Box<Session>, usize)>, Stop> {
         let worker = Rc::clone(&self.worker);
         let connection = match &fixed {
-            Some(tenant) => Some(Occupancy::try_connection(tenant).map_err(|over| {
-                Refusal::fatal(over.sqlstate(), over.to_string()).hint(over.hint())
-            })?),
+            Some(tenant) => Some(
+                Occupancy::try_connection(tenant)
+                    .map_err(|over| Refusal::fatal(over.sqlstate(), over.to_string()).hint(over.hint()))?,
+            ),
             None => None,
         };
         if worker.is_stopping() {
@@ -248,7 +316,8 @@ impl Door {
         }
         let welcome = greet::welcome(&pool).await?;
         let mut secret = [0; SECRET_BYTES];
-        getrandom::fill(&mut secret).map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;
+        getrandom::fill(&mut secret)
+            .map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;
         let secret_length = if version.minor >= ProtocolVersion::V3_2.minor { SECRET_BYTES } else { 4 };
         let name: Rc<str> = login.name.as_str().into();
         let client = Client::new(
@@ -276,9 +345,8 @@ impl Door {
         }
         let _ = self.reader.stream.flush().await;
         let (stream, early) = self.reader.take();
-        let login = Rc::new(Login { mode: login.mode, name });
-        let session =
-            Session::new(Start { worker, client, pool, login, stream, fixed, connection, parameters, early });
+        let login = Rc::new(settings::Login { mode: login.mode, name });
+        let session = Session::new(Start { worker, client, pool, login, stream, fixed, connection, parameters, early });
         Ok(Some((Box::new(session), place)))
     }
 }

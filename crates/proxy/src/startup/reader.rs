@@ -32,6 +32,16 @@ impl Reader {
         Ok(())
     }
 
+    /// Whether the first byte is that of a TLS handshake. Nothing is taken.
+    pub(super) async fn begins_with_tls(&mut self) -> Result<bool, Stop> {
+        let Stream::Tcp(stream) = &self.stream else { return Ok(false) };
+        let mut first = [0];
+        match stream.peek(&mut first).await? {
+            0 => Err(Stop::Gone),
+            _ => Ok(first == [frontend::TLS_HANDSHAKE]),
+        }
+    }
+
     /// The next message of the kind that has no tag.
     pub(super) async fn startup(&mut self) -> Result<Startup, Stop> {
         loop {

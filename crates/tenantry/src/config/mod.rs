@@ -86,6 +86,11 @@ impl Settings {
     }
 }
 
+/// Where a service manager listens for what becomes of us.
+pub(crate) fn notify_socket() -> Option<String> {
+    env("NOTIFY_SOCKET")
+}
+
 fn env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }

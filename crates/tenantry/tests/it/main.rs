@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
 mod bad_input;
+mod console;
 mod contracts;
 mod help;
 mod proxy;
 mod registry_file;
 mod round_trip;
 mod support;
+mod tls;
 mod up;

@@ -1,6 +1,7 @@
 //! The proxy as an operator meets it: tenants from the command line, `serve`, clients through it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
 
 use serde_json::Value;
@@ -20,6 +21,10 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts `tenantry serve` on a free port and waits until it says that it listens.
     pub(crate) fn start(case: &Case) -> Self {
+        Self::start_with(case, &[])
+    }
+
+    pub(crate) fn start_with(case: &Case, environment: &[(&str, &str)]) -> Self {
         let prepared = case.tenantry(&["serve", "--config", "tenantry.toml", "-v"]);
         let mut command = std::process::Command::new(prepared.get_program());
         command.args(prepared.get_args()).current_dir(case.folder.path()).stderr(Stdio::piped());
@@ -29,12 +34,13 @@ impl Serving {
                 None => command.env_remove(name),
             };
         }
+        command.envs(environment.iter().copied());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (mut port, mut metrics, mut said) = (None, None, String::new());
         while port.is_none() {
             let line = lines.next().unwrap_or_else(|| panic!("it ended: {said}")).unwrap();
-            if let Some(at) = line.strip_prefix("metrics are at ") {
+            if let Some(at) = line.strip_prefix("metrics are at http://").and_then(|l| l.strip_suffix("/metrics")) {
                 metrics = Some(at.to_owned());
             }
             port = line.strip_prefix("proxy listens on 127.0.0.1:").map(|p| p.parse().unwrap());
@@ -59,8 +65,13 @@ impl Serving {
     }
 
     /// Asks it to stop; its log.
-    pub(crate) fn stop(mut self) -> String {
+    pub(crate) fn stop(self) -> String {
         self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until it has stopped; its log.
+    fn wait(mut self) -> String {
         assert!(self.child.wait().unwrap().success());
         self.log.join().unwrap()
     }
@@ -167,6 +178,47 @@ async fn a_suspension_and_a_key_taken_back_hold_at_once() {
         tokio::task::yield_now().await;
     }
     proxy.stop();
+}
+
+/// Status line and body of an answer.
+fn get(address: &str, path: &str) -> (String, String) {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+#[tokio::test]
+async fn machines_ask_for_health_readiness_and_metrics() {
+    let case = served("metrics", "metrics = \"127.0.0.1:0\"\ndrain_within_ms = 60000").await;
+    let (one, socket) = (key(&case, "w1"), case.folder.path().join("notify"));
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    let proxy = Serving::start_with(&case, &[("NOTIFY_SOCKET", socket.to_str().unwrap())]);
+    let at = proxy.metrics.clone().unwrap();
+    let told = || {
+        let mut told = [0; 32];
+        let count = manager.recv(&mut told).unwrap();
+        text(&told[..count])
+    };
+    assert_eq!(told(), "READY=1");
+    assert_eq!(get(&at, "/health"), ("HTTP/1.1 200 OK".into(), "ok\n".into()));
+    let mut client = proxy.connect("app.w1", &one).await.unwrap();
+    assert_eq!(count(&client).await, 4);
+    assert_eq!(get(&at, "/ready").1, "ready\n");
+    let (status, metrics) = get(&at, "/metrics");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(metrics.contains("\ntenantry_proxy_clients{database=\"small\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("\ntenantry_tenant_transactions_total{database=\"small\",tenant=\""), "{metrics}");
+    assert!(get(&at, "/other").0.contains("404"));
+    let transaction = client.transaction().await.unwrap();
+    transaction.query("SELECT 1", &[]).await.unwrap();
+    proxy.signal("TERM");
+    assert_eq!(told(), "STOPPING=1");
+    assert_eq!(get(&at, "/ready"), ("HTTP/1.1 503 Service Unavailable".into(), "stopping\n".into()));
+    transaction.commit().await.unwrap();
+    proxy.wait();
 }
 
 #[tokio::test]

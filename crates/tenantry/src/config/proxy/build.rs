@@ -14,13 +14,14 @@ use tenantry_edge::directory::{Directory, Limits};
 use tenantry_engine::credentials::Credentials;
 use tenantry_model::KeyKind;
 use tenantry_model::token::ContextKey;
+use tenantry_pg::{SslMode, Target, client_config};
 use tenantry_proxy::Settings;
-use tenantry_proxy::settings::{ClientTls, Database, LoginSettings, Mode, Server, SlotLogin};
+use tenantry_proxy::settings::{ClientTls, Database, LoginSettings, Mode, Server, ServerTls, SlotLogin};
 use tenantry_wire::scram::{self, ITERATIONS_MIN, Verifier};
 
 use crate::config::directory::{self, Followed};
 
-use super::{DatabaseSection, KeyName, LoginSection, ModeName, ProxySection, TlsSection, passwords};
+use super::{DatabaseSection, KeyName, LoginSection, ModeName, ProxySection, SslModeName, TlsSection, passwords};
 use crate::errors::Failure;
 
 /// Bytes of a salt we make.
@@ -38,6 +39,19 @@ pub(crate) fn build(
     if section.databases.is_empty() {
         return Err(Failure::caller("the proxy has no database to serve")
             .remedy("add a section [proxy.databases.NAME] to the configuration file"));
+    }
+    if section.databases.contains_key(tenantry_proxy::console::DATABASE) {
+        return Err(Failure::caller("database name `tenantry` is the console's").code("proxy-settings").remedy(
+            "give the section [proxy.databases.tenantry] another name; `database` says what it is called on the server",
+        ));
+    }
+    let has_authority = section.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    if let Some((name, _)) = section.logins.iter().find(|(_, l)| l.certificate.is_some()).filter(|_| !has_authority) {
+        return Err(Failure::caller(format!(
+            "login `{name}` has a certificate, and no authority is named that signs them"
+        ))
+        .code("proxy-settings")
+        .remedy("name its file as `client_ca` in [proxy.tls]"));
     }
     let mut databases = Vec::new();
     for (name, section) in &section.databases {
@@ -170,7 +184,7 @@ fn database(
     Ok(Database {
         name: name.into(),
         server_name,
-        server: Server { host, port, tls: None },
+        server: Server { tls: server_tls(section, &host, base)?, host, port },
         slots,
         context_key,
         pass_keys,
@@ -180,6 +194,35 @@ fn database(
         idle_time: Duration::from_secs(section.idle_s.unwrap_or(600)),
         connect_within: Duration::from_millis(section.connect_within_ms.unwrap_or(10_000)),
     })
+}
+
+/// TLS towards the server. As with libpq TLS is taken where the server has it; inside this machine nobody listens, and
+/// it is left out.
+fn server_tls(section: &DatabaseSection, host: &str, base: &Path) -> Result<Option<ServerTls>, Failure> {
+    let is_here = host.starts_with('/')
+        || host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let default = match (&section.sslrootcert, is_here) {
+        (Some(_), _) => SslModeName::VerifyFull,
+        (None, true) => SslModeName::Disable,
+        (None, false) => SslModeName::Prefer,
+    };
+    let mode = match section.sslmode.unwrap_or(default) {
+        SslModeName::Disable => return Ok(None),
+        SslModeName::Prefer => SslMode::Prefer,
+        SslModeName::Require => SslMode::Require,
+        SslModeName::VerifyCa => SslMode::VerifyCa,
+        SslModeName::VerifyFull => SslMode::VerifyFull,
+    };
+    if host.starts_with('/') {
+        return Err(Failure::caller(format!("a Unix socket ({host}) speaks no TLS"))
+            .code("proxy-settings")
+            .remedy("leave `sslmode` and `sslrootcert` out"));
+    }
+    let root = section.sslrootcert.as_ref().map(|path| base.join(path));
+    let target = Target::new(host, 0, "", None, "").with_ssl(mode, root.as_deref());
+    let config = Arc::new(client_config(&target)?);
+    Ok(Some(ServerTls { config, required: mode != SslMode::Prefer }))
 }
 
 type Address = (String, u16, String);

@@ -19,6 +19,8 @@ pub(crate) struct ProxySection {
     pub(crate) listen: Vec<SocketAddr>,
     /// Folder of a Unix socket.
     pub(crate) socket_folder: Option<PathBuf>,
+    /// Address for metrics, health and readiness, over HTTP.
+    pub(crate) metrics: Option<SocketAddr>,
     /// Threads.
     pub(crate) workers: usize,
     /// Between role and tenant in a user name.
@@ -52,6 +54,7 @@ impl Default for ProxySection {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 6432))],
             socket_folder: None,
+            metrics: None,
             workers: 1,
             separator: '.',
             presets: [
@@ -124,7 +127,7 @@ pub(crate) struct DatabaseSection {
     /// Longest time for making a server connection, in milliseconds.
     pub(crate) connect_within_ms: Option<u64>,
     /// TLS towards the server: `disable`, `prefer`, `require`, `verify-ca`, `verify-full`.
-    pub(crate) sslmode: Option<String>,
+    pub(crate) sslmode: Option<SslModeName>,
     /// Authorities of the server's certificate, PEM.
     pub(crate) sslrootcert: Option<PathBuf>,
 }
@@ -135,6 +138,17 @@ pub(crate) struct DatabaseSection {
 pub(crate) enum ModeName {
     Transaction,
     Session,
+}
+
+/// libpq's `sslmode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SslModeName {
+    Disable,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
 }
 
 /// Types of tenant keys.

@@ -1,5 +1,8 @@
 //! `tenantry serve`: the roles of a running platform, one process or several.
 
+mod metrics;
+mod notify;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +22,8 @@ Roles:
 Examples:
   tenantry serve --config tenantry.toml
 
-SIGTERM and Ctrl-C let open transactions end, then the process. SIGHUP reads the files again.
+SIGTERM and Ctrl-C let open transactions end, then the process. SIGHUP reads the files again, as
+RELOAD does in the console (database `tenantry`, for logins with admin = true).
 
 Exit codes: 0 stopped as asked, 2 could not start.";
 
@@ -44,15 +48,28 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     debug_assert!(args.roles.contains(&Role::Proxy), "there is one role yet");
     let registry = &settings.registry;
     let mut followed = BTreeMap::new();
-    let proxy = Proxy::start(read(registry, &mut followed)?)
+    let section = section(registry)?;
+    let proxy = Proxy::start(proxy::build(&section, registry.path(), &mut followed)?)
         .map_err(|e| Failure::new(e.class(), "the proxy cannot start").because(e))?;
     for file in followed.values() {
         tokio::spawn(file.clone().follow());
     }
+    let machines = match section.metrics {
+        Some(at) => Some(metrics::Door::open(at, proxy.observer()).await?),
+        None => None,
+    };
+    if let Some(door) = &machines {
+        settings.output.say(&format!("metrics are at http://{}/metrics", door.address()));
+    }
+    notify::ready();
     for address in proxy.addresses() {
         settings.output.say(&format!("proxy listens on {address}"));
     }
     until_stopped(&proxy, registry.path(), &mut followed).await?;
+    notify::stopping();
+    if let Some(door) = &machines {
+        door.drain();
+    }
     settings.output.say("stopping: open transactions may end");
     let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
     stopped.map_err(|e| Failure::bug("stop the proxy").because(e))?;
@@ -62,15 +79,19 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
 type FollowedFiles = BTreeMap<PathBuf, Followed>;
 
 /// What the file says the proxy shall be.
-fn read(registry: &RegistryFile, followed: &mut FollowedFiles) -> Result<tenantry_proxy::Settings, Failure> {
+fn section(registry: &RegistryFile) -> Result<ProxySection, Failure> {
     let section = registry.content.proxy.clone().unwrap_or_else(|| serde_json::json!({}));
-    let section: ProxySection = serde_json::from_value(section).map_err(|e| {
+    serde_json::from_value(section).map_err(|e| {
         Failure::caller(format!("[proxy] in {} cannot be read", registry.path().display()))
             .because(e)
             .code("proxy-settings")
             .remedy("docs/reference/proxy.md says what it may hold")
-    })?;
-    proxy::build(&section, registry.path(), followed)
+    })
+}
+
+/// The same as values, with the tenants' files that are followed.
+fn read(registry: &RegistryFile, followed: &mut FollowedFiles) -> Result<tenantry_proxy::Settings, Failure> {
+    proxy::build(&section(registry)?, registry.path(), followed)
 }
 
 /// Waits for SIGTERM or Ctrl-C; reads the files again on SIGHUP.
@@ -84,6 +105,7 @@ async fn until_stopped(proxy: &Proxy, path: &Path, followed: &mut FollowedFiles)
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = hang_up.recv() => {}
+            () = proxy.reload_asked() => {}
         }
         let before: Vec<PathBuf> = followed.keys().cloned().collect();
         match RegistryFile::named(path).and_then(|registry| read(&registry, followed)) {

@@ -361,6 +361,7 @@ impl Link {
                 let passed_over = self.expect.pop_front();
                 scan.seen.unparsed.extend(passed_over.and_then(|e| e.client_name));
             }
+            self.skipping = self.expect.is_empty();
         }
         Ok(())
     }

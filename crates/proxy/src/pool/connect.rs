@@ -208,6 +208,7 @@ async fn connect(pool: &Pool, slot: &Slot) -> Result<Box<Link>, ConnectError> {
         passing: Passing::default(),
         expect: VecDeque::new(),
         unsynced: false,
+        skipping: false,
         copy_in: false,
         prepared: Prepared::default(),
         parameters: Rc::clone(&pool.base),

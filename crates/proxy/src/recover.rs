@@ -40,7 +40,7 @@ pub(crate) fn spawn(worker: Rc<Worker>, mut lease: Lease, sent_whole: bool) {
         cancel_if_busy(&lease);
         return;
     }
-    if lease.unsynced {
+    if lease.unsynced || lease.skipping {
         // a Sync of ours would commit what the client never asked to be committed
         lease.doom("a client left in the middle of a batch");
         cancel_if_busy(&lease);

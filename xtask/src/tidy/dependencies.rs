@@ -14,7 +14,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-proxy", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
     ("tenantry-client", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
     ("tenantry-embedded", &["tenantry-model"]),
-    ("tenantry-engine", &["tenantry-model", "tenantry-blueprint", "tenantry-pg"]),
+    ("tenantry-engine", &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-wire"]),
     (
         "tenantry",
         &[

@@ -8,8 +8,9 @@ use super::registered::entries;
 pub(super) fn check(tree: &Tree) -> Vec<String> {
     let hazards = entries(tree, "crates/blueprint/src/hazards/").filter(|n| *n != "tools").map(|n| n.replace('_', "-"));
     let checks = entries(tree, "crates/engine/src/verify/attacks/").filter_map(attack_id);
+    let of_proxy = entries(tree, "crates/engine/src/verify/proxy/attacks/").filter_map(attack_id);
     let mut found = compare(tree, "docs/hazards/", hazards.collect());
-    found.extend(compare(tree, "docs/checks/", checks.collect()));
+    found.extend(compare(tree, "docs/checks/", checks.chain(of_proxy).collect()));
     found.extend(compare(tree, "docs/errors/", error_codes(tree)));
     found
 }

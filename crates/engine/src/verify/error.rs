@@ -38,6 +38,14 @@ pub enum Error {
     /// The catalog could not be read.
     #[error("cannot read the catalog: {0}")]
     Catalog(String),
+    /// The proxy cannot be attacked.
+    #[error(
+        "cannot attack the proxy: {reason}. Check the address and the two logins, and that it takes connections without TLS from here"
+    )]
+    Proxy {
+        /// Why.
+        reason: String,
+    },
     /// Another verify is at work on this database.
     #[error("another `tenantry verify` is at work on database `{database}`: wait for it to end")]
     Busy {
@@ -102,7 +110,7 @@ impl Error {
             Self::Connect { source, .. } => source.class(),
             Self::Sql { source, .. } => tenantry_pg::class_of(source),
             Self::NotIsolated { .. } => Class::Missing,
-            Self::Catalog(_) | Self::Random(_) => Class::Unavailable,
+            Self::Catalog(_) | Self::Random(_) | Self::Proxy { .. } => Class::Unavailable,
             Self::Busy { .. } | Self::Interrupted => Class::Conflict,
             Self::BadTenant { .. } | Self::Tenants { .. } | Self::UnknownCheck(_) => Class::Caller,
             Self::NotRuntime { .. } | Self::Context { .. } | Self::Cleanup { .. } => Class::Denied,

@@ -15,6 +15,7 @@ mod error;
 mod logins;
 mod outcome;
 pub mod pages;
+pub mod proxy;
 mod report;
 mod request;
 mod runner;

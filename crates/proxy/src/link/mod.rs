@@ -76,6 +76,9 @@ pub(crate) struct Link {
     pub(crate) expect: VecDeque<Expect>,
     /// Messages of the extended protocol went out since the last Sync: the server waits for it.
     pub(crate) unsynced: bool,
+    /// An error in the extended protocol was answered and no Sync has followed yet: the server passes over everything
+    /// up to it, simple queries too.
+    pub(crate) skipping: bool,
     /// The server takes copy data now.
     pub(crate) copy_in: bool,
     pub(crate) prepared: Prepared,
@@ -132,6 +135,7 @@ impl Link {
             && self.out.is_empty()
             && !self.copy_in
             && !self.unsynced
+            && !self.skipping
     }
 
     /// Expects an answer, or gives it at once if nothing comes before it.

@@ -346,6 +346,10 @@ impl Link {
             scan.seen.errors += 1;
             scan.pass_to(end);
         }
+        if fields.code == "42501" && fields.message.starts_with("tenantry:") && matches!(self.held, Held::Tenant(..)) {
+            // a client of this tenant may have thrown the context away: the next transaction enters it anew
+            self.unsure();
+        }
         match &*fields.code {
             // "cached plan must not change result type", "prepared statement does not exist"
             "0A000" | "26000" => self.forget_statement(),
@@ -357,6 +361,7 @@ impl Link {
                 let passed_over = self.expect.pop_front();
                 scan.seen.unparsed.extend(passed_over.and_then(|e| e.client_name));
             }
+            self.skipping = self.expect.is_empty();
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ impl Link {
         }
         self.write_parameters(want.parameters);
         self.held = held;
-        let joined = first == Opening::Rows && !shows;
+        let joined = first == Opening::Rows && (!shows || removed(Protection::OwnSettings));
         self.entered_inside = joined;
         if joined {
             return Ok(Entry::Joined);

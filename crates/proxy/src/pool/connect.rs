@@ -258,6 +258,7 @@ async fn connect_once(pool: &Pool, slot: &Slot) -> Result<Made, ConnectError> {
         passing: Passing::default(),
         expect: VecDeque::new(),
         unsynced: false,
+        skipping: false,
         copy_in: false,
         prepared: Prepared::default(),
         parameters: Rc::clone(&pool.base),

@@ -114,6 +114,12 @@ impl Session {
 
     /// One message, whole or (of large ones) its beginning. `false`: stop here.
     fn message(&mut self, tag: u8, length: usize, link: &mut Link) -> Result<bool, Refusal> {
+        if link.skipping && tag != tag::SYNC && tag != tag::TERMINATE {
+            // the server passes over it, so no answer is expected
+            self.forward(length, link);
+            return Ok(true);
+        }
+        link.skipping = false;
         match tag {
             tag::QUERY => return self.query(length, link),
             tag::PARSE => self.parse(length, link)?,

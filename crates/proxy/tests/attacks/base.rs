@@ -17,7 +17,11 @@ async fn a_tenants_login_reads_its_own_rows_in_both_protocols() {
     for _ in 0..3 {
         only(&a.query(BODIES).await, "acme");
         only(&b.batch(Batch::default().run(BODIES, &[]).sync()).await, "bolt");
-        only(&a.batch(Batch::default().parse("s", BODIES).describe("s").bind("s", &[]).execute().sync()).await, "acme");
+        only(
+            &a.batch(Batch::default().close("s").parse("s", BODIES).describe("s").bind("s", &[]).execute().sync())
+                .await,
+            "acme",
+        );
         assert_eq!(b.query("BEGIN").await.good().status, 'T');
         only(&b.query(BODIES).await, "bolt");
         b.query("INSERT INTO notes (body) VALUES ('new')").await.good();

@@ -16,3 +16,4 @@ mod door;
 mod protocol;
 mod state;
 mod statements;
+mod verify;

@@ -37,6 +37,30 @@ async fn w11_after_an_error_everything_up_to_sync_is_dropped() {
     }
 }
 
+/// The error is answered before the Sync is sent: until then the server passes over everything, so nobody else gets
+/// that connection.
+#[tokio::test]
+async fn w11_a_late_sync_is_waited_for() {
+    let scene = Scene::new(1).await;
+    let (mut a, mut b) = (scene.tenant("acme").await, scene.tenant("bolt").await);
+    let process = b.backend().await;
+    for late in [Batch::default(), Batch::default().query("SELECT 'X'"), Batch::default().run("SELECT 'X'", &[])] {
+        a.send(&Batch::default().run("SELECT 1/0", &[]).query("SELECT 'X'").0).await;
+        assert_eq!(a.reply_until(b"E").await.code(), "22012");
+        b.send(&Batch::default().query(BODIES).0).await;
+        let reply = a.batch(late.sync()).await;
+        assert_eq!((reply.tags.as_str(), reply.status), ("Z", 'I'));
+        assert_eq!(b.reply().await.column(), [canary("bolt"); 3]);
+        assert_eq!(a.query("SELECT 'next'").await.value(), "next");
+        // and if it never comes, the connection is not given on either
+        let mut gone = scene.tenant("acme").await;
+        gone.send(&Batch::default().run("SELECT 1/0", &[]).query("SELECT 'X'").0).await;
+        assert_eq!(gone.reply_until(b"E").await.code(), "22012");
+        drop(gone);
+        assert_ne!(next_is_itself(&scene, "a client that never sent Sync").await, process);
+    }
+}
+
 #[tokio::test]
 async fn w12_failed_settings_and_prepares_leave_nothing_behind() {
     let scene = Scene::new(1).await;

@@ -323,3 +323,21 @@ async fn tenants_with_keys_of_another_type_are_not_served() {
     let refused = scene.log_in("backend", BACKEND_PASSWORD, &[]).await.err().expect("refused");
     assert_eq!(refused.code, "08006");
 }
+
+/// A client throws its own tenant's context away, unseen by the proxy: the tenant's next client is refused once at
+/// most, not for as long as the connection lives.
+#[tokio::test]
+async fn s11_a_context_thrown_away_is_entered_again() {
+    let scene = Scene::new(1).await;
+    for sql in
+        ["SELECT set_config('tenantry.context', 'x', false)", "SELECT tenantry.leave()", "SELECT tenantry.release()"]
+    {
+        let (mut one, mut two) = (scene.tenant("acme").await, scene.tenant("acme").await);
+        one.query(BODIES).await.good();
+        one.query(sql).await;
+        let first = two.query(BODIES).await;
+        assert!(first.errors.iter().all(|e| e.code == "42501"), "{sql}: {first:?}");
+        assert_eq!(two.query(BODIES).await.column(), [canary("acme"); 3], "{sql}");
+        assert_eq!(one.query(BODIES).await.column(), [canary("acme"); 3], "{sql}");
+    }
+}

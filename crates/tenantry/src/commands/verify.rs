@@ -1,6 +1,6 @@
 //! `tenantry verify`: attacks the isolated database with the application's own credentials.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -8,6 +8,8 @@ use tenantry_engine::credentials::Credentials;
 use tenantry_engine::report;
 use tenantry_engine::verify::{self, Event, Limits, Logins, Observer, Report, Request, Status};
 use tenantry_pg::Target;
+
+mod proxy;
 
 use super::Outcome;
 use crate::config::Settings;
@@ -27,6 +29,7 @@ Examples:
   tenantry verify --credentials isolation/credentials.json --report report.html
   tenantry verify --format sarif > tenantry.sarif
   tenantry verify --only P-08 --only C-01
+  tenantry verify --proxy 127.0.0.1:6432 --proxy-logins two-tenants.toml
   tenantry verify --list
 
 Exit codes: 0 nothing failed, 1 a check failed, 2 could not do its work.";
@@ -56,6 +59,12 @@ pub(crate) struct Args {
     /// Longest time for the whole run, in seconds; what does not fit is reported as skipped
     #[arg(long, default_value_t = Limits::default().total.as_secs(), value_name = "SECONDS")]
     time_budget: u64,
+    /// Attack a running SQL proxy instead, from outside
+    #[arg(long, value_name = "HOST:PORT", requires = "proxy_logins", conflicts_with_all = ["credentials", "app_url", "tenant_a"])]
+    proxy: Option<String>,
+    /// TOML with `database`, and `user` and `password` of two tenants under `[a]` and `[b]`
+    #[arg(long, value_name = "FILE", requires = "proxy")]
+    proxy_logins: Option<PathBuf>,
     /// Also write the report as one HTML file
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -69,6 +78,11 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     if args.list {
         return list(&settings.output);
     }
+    if let Some((address, file)) = args.proxy.as_deref().zip(args.proxy_logins.as_deref()) {
+        let request = proxy::request(&args, address, file)?;
+        let report = proxy::attack(&request, &settings.output).await?;
+        return finish(&report, args.report.as_deref(), &settings);
+    }
     let logins = logins(&args, &settings)?;
     let mut request = Request::new(settings.target()?);
     request.logins = logins;
@@ -78,9 +92,14 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     request.registry = settings.decisions().clone();
     request.limits.total = Duration::from_secs(args.time_budget);
     let report = attack(&request, &settings.output).await?;
-    settings.output.text(&rendered(&report, &settings.output))?;
-    if let Some(path) = &args.report {
-        files::write(path, &report::html(&report), Readers::Everybody)?;
+    finish(&report, args.report.as_deref(), &settings)
+}
+
+/// Prints the report, and writes it where that is asked for.
+fn finish(report: &Report, file: Option<&Path>, settings: &Settings) -> Result<Outcome, Failure> {
+    settings.output.text(&rendered(report, &settings.output))?;
+    if let Some(path) = file {
+        files::write(path, &report::html(report), Readers::Everybody)?;
         settings.output.say(&format!("report written to {}", path.display()));
     }
     Ok(Outcome::findings(!report.is_clean()))
@@ -119,18 +138,22 @@ fn logins(args: &Args, settings: &Settings) -> Result<Logins, Failure> {
 fn list(output: &Output) -> Result<Outcome, Failure> {
     output.only_human_or_json("verify --list")?;
     let all = verify::attacks::all();
+    let of_proxy = verify::proxy::attacks::all();
     if output.is_human() {
         let mut rows = Rows::new(&["check", "severity", "attack"]);
         all.iter().for_each(|a| rows.row([a.id, super::reading::severity(a.severity), a.title]));
+        of_proxy.iter().for_each(|a| rows.row([a.id, super::reading::severity(a.severity), a.title]));
         output.text(&rows.text())?;
     } else {
-        let checks: Vec<_> = all
-            .iter()
-            .map(|a| {
-                serde_json::json!({"id": a.id, "title": a.title, "severity": a.severity, "meaning": a.meaning,
-                "method": a.method, "remedy": a.remedy})
-            })
-            .collect();
+        macro_rules! entry {
+            () => {
+                |a| {
+                    serde_json::json!({"id": a.id, "title": a.title, "severity": a.severity, "meaning": a.meaning,
+                    "method": a.method, "remedy": a.remedy})
+                }
+            };
+        }
+        let checks: Vec<_> = all.iter().map(entry!()).chain(of_proxy.iter().map(entry!())).collect();
         output.json(&serde_json::json!({ "format": 1, "checks": checks }))?;
     }
     Ok(Outcome::Fine)

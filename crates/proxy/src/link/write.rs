@@ -34,7 +34,7 @@ pub(crate) struct Want<'a> {
 /// Types of the arguments of the typed `tenantry.hold`: int2, int8 four times, bytea.
 const TYPED: [u8; 26] = [0, 6, 0, 0, 0, 21, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 17];
 /// Type of one argument: text.
-const TEXT: [u8; 6] = [0, 1, 0, 0, 0, 25];
+pub(super) const TEXT: [u8; 6] = [0, 1, 0, 0, 0, 25];
 /// No types.
 const UNTYPED: [u8; 2] = [0, 0];
 
@@ -47,6 +47,9 @@ impl Link {
         first: Opening,
         signer: Option<&Signer>,
     ) -> Result<Entry, TokenError> {
+        if let Some(signer) = signer.filter(|_| self.standby) {
+            return self.enter_on_standby(want, signer);
+        }
         let held = Held::of(want.tenant);
         let same_parameters = Rc::ptr_eq(want.parameters, &self.parameters);
         let context = signer.is_some() && (self.held != held || self.dirty);
@@ -55,7 +58,13 @@ impl Link {
             return Ok(Entry::Nothing);
         }
         match (signer, context || reset) {
-            (Some(signer), true) => self.write_context(want, signer)?,
+            (Some(signer), true) => {
+                if self.defaults_to_read_only() {
+                    // a former client's setting, under which nothing can be held
+                    self.write_query("SET default_transaction_read_only = off");
+                }
+                self.write_context(want, signer)?;
+            }
             (None, true) => self.write_statement("RESET ALL", &UNTYPED, &[]),
             _ => {}
         }
@@ -105,6 +114,9 @@ impl Link {
 
     /// Enters a context for the transaction that is open, before the client's next message.
     pub(crate) fn enter_inside(&mut self, tenant: &Admitted, signer: &Signer) -> Result<(), TokenError> {
+        if self.cannot_write() {
+            return self.write_setting(tenant, signer);
+        }
         self.counter += 1;
         let token = signer.enter(tenant, self.session_no.unwrap_or_default(), self.counter)?;
         self.inline_refusals = true;
@@ -114,7 +126,7 @@ impl Link {
     }
 
     /// Brings the connection's settings to those of the client.
-    fn write_parameters(&mut self, wanted: &Rc<Parameters>) {
+    pub(super) fn write_parameters(&mut self, wanted: &Rc<Parameters>) {
         let changes = self.parameters.changes_to(wanted);
         if !changes.is_empty() {
             let calls: Vec<String> = (0..changes.len())
@@ -128,7 +140,7 @@ impl Link {
     }
 
     /// A statement of our own, unnamed: it cannot be mistaken for one that a client prepared.
-    fn write_statement(&mut self, query: &str, types: &[u8], values: &[Option<&[u8]>]) {
+    pub(super) fn write_statement(&mut self, query: &str, types: &[u8], values: &[Option<&[u8]>]) {
         let formats: &[i16] = if types == TYPED { &[1] } else { &[] };
         let out = self.out.tail();
         // nothing of ours holds a zero byte or is too long; what a client gave was checked when it came

@@ -192,6 +192,8 @@ async fn connect(pool: &Pool, slot: &Slot) -> Result<Box<Link>, ConnectError> {
     let shown = Rc::new(Shown { process, user: Rc::clone(&slot.user), made_at: now });
     Ok(Box::new(Link {
         shown,
+        stateless_until: None,
+        read_only: false,
         stream: talk.stream,
         slot: slot.clone(),
         process,

@@ -200,6 +200,7 @@ impl Session {
                 }
                 link.entered_inside = false;
                 link.rolled_back = false;
+                link.transaction_ended();
             }
             let doing =
                 if link.status == TransactionStatus::Idle { Doing::Running } else { Doing::InTransaction };

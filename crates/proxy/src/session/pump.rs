@@ -80,6 +80,10 @@ impl Session {
         if self.entering && (self.alone || self.cursor > REPLAY_BYTES_MAX) {
             return true;
         }
+        if link.is_stale() && !link.unsynced && !link.copy_in && !link.expect.is_empty() {
+            // first the answers, then a new context, then the next statement
+            return true;
+        }
         if self.boundary {
             if !link.expect.is_empty() {
                 return true;
@@ -87,11 +91,14 @@ impl Session {
             self.boundary = false;
         }
         // the transaction is over: the next one may be another tenant's, or needs the context once more
-        self.sent && link.is_idle() && (self.names_tenants() || link.held == Held::Unknown)
+        self.sent && link.is_idle() && (self.names_tenants() || link.held == Held::Unknown || link.is_stale())
     }
 
     /// One message, whole or (of large ones) its beginning. `false`: stop here.
     fn message(&mut self, tag: u8, length: usize, link: &mut Link) -> Result<bool, Refusal> {
+        if matches!(tag, tag::QUERY | tag::PARSE | tag::BIND) && link.can_be_renewed() {
+            self.renew(link)?;
+        }
         match tag {
             tag::QUERY => return self.query(length, link),
             tag::PARSE => self.parse(length, link)?,
@@ -137,6 +144,15 @@ impl Session {
         Ok(true)
     }
 
+    /// A transaction goes on for longer than its context is good for.
+    fn renew(&mut self, link: &mut Link) -> Result<(), Refusal> {
+        if let (Some(tenant), Some(signer)) = (&self.current, &self.pool.signer) {
+            link.write_setting(tenant, signer).map_err(|error| Refusal::context(&error.to_string()))?;
+            self.unnamed_here = false;
+        }
+        Ok(())
+    }
+
     /// Sends the next message as it is; what has not come yet of a large one follows.
     fn forward(&mut self, length: usize, link: &mut Link) {
         let available = &self.input.unread()[self.cursor..];
@@ -172,6 +188,7 @@ impl Session {
         let body = self.body(length);
         let text = if whole { frontend::query(body).map_err(Refusal::violation)? } else { body };
         let opening = Opening::of(text);
+        link.read_only |= text::begins_read_only(text);
         let deallocated = if opening == Opening::Deallocate { text::deallocated(text) } else { None };
         let naming = if self.names_tenants() {
             naming::of_query(text, &self.settings().presets)
@@ -230,6 +247,7 @@ impl Session {
         let message = &self.input.unread()[self.cursor..self.cursor + length];
         let parse = frontend::parse(&message[5..]).map_err(Refusal::violation)?;
         link.unsynced = true;
+        link.read_only |= text::begins_read_only(parse.query);
         if parse.name.is_empty() || self.transparent {
             if parse.name.is_empty() {
                 self.unnamed.clear();

@@ -64,7 +64,8 @@ async fn compare(
     plan: &Plan,
     observer: &dyn Observer,
 ) -> anyhow::Result<Table> {
-    Notes::fill(ground, options, plan.tenants, plan.peers.contains(&Name::Tenantry), observer).await?;
+    Notes::fill(ground, options, plan.tenants, plan.peers.contains(&Name::Tenantry).then_some(plan.pool), observer)
+        .await?;
     let peers: Vec<Peer> = plan.peers.iter().map(|n| n.peer()).filter(|p| *p != Peer::Direct).collect();
     let mut costs = Vec::new();
     for peer in &peers {

@@ -6,6 +6,7 @@ mod text_keys;
 mod writers;
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -77,8 +78,17 @@ enum Bench {
 const ALL: [&str; 8] = ["queries", "context", "migration", "inspect", "proxy", "tenants", "noisy", "idle"];
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+async fn main() -> ExitCode {
+    match chosen(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn chosen(cli: Cli) -> anyhow::Result<()> {
     let benches = match cli.bench {
         // it has a server of its own, which it restarts
         Some(Bench::Soak(plan)) => return soak(&plan, cli.json).await,

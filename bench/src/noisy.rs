@@ -83,7 +83,7 @@ async fn compare(
     plan: &Plan,
     observer: &dyn Observer,
 ) -> anyhow::Result<Table> {
-    Notes::fill(ground, options, 100, plan.peers.contains(&Name::Tenantry), observer).await?;
+    Notes::fill(ground, options, 100, plan.peers.contains(&Name::Tenantry).then_some(plan.pool), observer).await?;
     let sum_to = calibrate(ground).await?;
     let lanes: Vec<Lane> = plan.peers.iter().flat_map(|n| lanes(n.peer())).collect();
     let mut running = Vec::new();

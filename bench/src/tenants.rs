@@ -109,7 +109,7 @@ async fn compare(
     plan: &Plan,
     observer: &dyn Observer,
 ) -> anyhow::Result<Table> {
-    let isolated = plan.peers.contains(&Name::Tenantry);
+    let isolated = plan.peers.contains(&Name::Tenantry).then_some(plan.pool);
     Notes::fill(ground, options, plan.tenants, isolated, observer).await?;
     let lanes: Vec<(Peer, Way)> =
         plan.peers.iter().flat_map(|n| ways(n.peer()).iter().map(|way| (n.peer(), *way))).collect();

@@ -17,7 +17,7 @@ async fn notes_are_protected_as_they_say() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let options = Options { tenants: 1, rows: 0, rounds: 1, allow_old_server: true, folder: folder.path().to_owned() };
     let mut ground = Ground::create(&target, &options, &["reader"]).await.expect("a ground");
-    Notes::fill(&mut ground, &options, 20, true, &Silent).await.expect("notes");
+    Notes::fill(&mut ground, &options, 20, Some(4), &Silent).await.expect("notes");
 
     let login = &ground.logins[0];
     let reader = connect_with(&ground.target().with_login(&login.user, &login.password), &Session::plain()).await;

@@ -27,6 +27,7 @@ async fn soaked(peer: Name, sabotage: Option<Sabotage>) -> Report {
         pool: 8,
         think_ms: 10,
         storm_ms: 200,
+        deeds: Vec::new(),
         sabotage,
     };
     let folder = tempfile::tempdir().expect("a temporary folder");

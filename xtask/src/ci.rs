@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::run::{cargo, program, works};
-use crate::{golden, tidy};
+use crate::{golden, place, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -35,6 +35,8 @@ const STAGES: &[Stage] = &[
     ("pgrls", pgrls),
     ("sdk", sdk),
     ("drivers", drivers),
+    ("regress", regress),
+    ("soak", soak),
 ];
 
 /// Runs the stages.
@@ -122,6 +124,22 @@ fn sdk() -> Result<()> {
 /// Real drivers through the proxy, as two tenants at once.
 fn drivers() -> Result<()> {
     script("examples/drivers/run")
+}
+
+/// PostgreSQL's own regression tests say the same through the proxy as without it.
+fn regress() -> Result<()> {
+    script("bin/regress")
+}
+
+/// The proxy tormented for a while, from a seed that is printed: no row of another tenant, nobody stuck.
+fn soak() -> Result<()> {
+    cargo(&["build", "--locked", "--quiet", "--package", "tenantry"])?;
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| place::root().join("target"), Into::into);
+    let binary = target.join("debug/tenantry");
+    let arguments = "run --locked --quiet --package tenantry-bench -- soak --tenants 1000 --clients 150 --seconds 30";
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    program(&cargo, &arguments, &[("TENANTRY", &*binary.to_string_lossy())])
 }
 
 fn script(path: &str) -> Result<()> {

@@ -5,6 +5,7 @@ mod notes;
 
 use std::path::PathBuf;
 
+use tenantry_blueprint::registry::Registry;
 use tenantry_engine::bench::{Observer, Options, Scratch};
 use tenantry_pg::{Client, Session, Target, connect_with};
 use uuid::Uuid;
@@ -15,7 +16,7 @@ pub use login::DatabaseLogin;
 pub use notes::{NOTES_PER_TENANT, Notes};
 
 /// The role of the application in names like `engage.acme`.
-pub const APPLICATION: &str = "engage";
+pub(crate) const APPLICATION: &str = "engage";
 
 /// One database on one server.
 pub struct Ground {
@@ -93,8 +94,18 @@ impl Ground {
         Ok(self.scratch.execute(doing, sql).await?)
     }
 
-    /// Isolates it as any database is; tenants 1 to `tenants` may then log in through tenantry.
-    pub async fn isolate(&mut self, options: &Options, tenants: u32, observer: &dyn Observer) -> anyhow::Result<()> {
+    /// Isolates it as any database is, with so many runtime logins: one for each connection that tenantry may have to
+    /// the server. Tenants 1 to `tenants` may then log in through tenantry.
+    pub async fn isolate(
+        &mut self,
+        options: &Options,
+        tenants: u32,
+        pool: u32,
+        observer: &dyn Observer,
+    ) -> anyhow::Result<()> {
+        let mut registry = Registry::default();
+        registry.roles.slots = u16::try_from(pool)?;
+        self.scratch.use_registry(registry);
         self.scratch.isolate(options, observer).await?;
         self.credentials = Some(self.scratch.apply_options(options).credentials);
         self.tenants = (1..=tenants).map(Tenant::numbered).collect();

@@ -34,19 +34,19 @@ impl Notes {
         u64::from(tenant) * u64::from(NOTES_PER_TENANT)
     }
 
-    /// Makes and fills the tables; the isolated one only if asked for.
+    /// Makes and fills the tables; isolates the one for so many connections of tenantry, or not at all.
     pub async fn fill(
         ground: &mut Ground,
         options: &Options,
         tenants: u32,
-        isolated: bool,
+        isolated: Option<u32>,
         observer: &dyn Observer,
     ) -> anyhow::Result<()> {
         observer.now(&format!("filling notes of {tenants} tenants"));
         ground.execute("fill the notes", &public(tenants)).await?;
         ground.execute("analyze", "VACUUM ANALYZE").await?;
-        if isolated {
-            ground.isolate(options, tenants, observer).await?;
+        if let Some(pool) = isolated {
+            ground.isolate(options, tenants, pool, observer).await?;
         }
         let roles: Vec<String> = ground.logins.iter().map(|l| format!("\"{}\"", l.user)).collect();
         ground.execute("copy the notes", &copies(&roles.join(", "))).await?;

@@ -18,7 +18,8 @@ use crate::ground::{APPLICATION, Ground};
 pub(super) async fn start(ground: &Ground, size: Size) -> anyhow::Result<Running> {
     let program = program()?;
     let (folder, port) = (folder()?, free_port()?);
-    fs::write(folder.path().join("tenantry.toml"), config(ground, size, port, folder.path())?).context("configure tenantry")?;
+    fs::write(folder.path().join("tenantry.toml"), config(ground, size, port, folder.path())?)
+        .context("configure tenantry")?;
     let command = [&*program.display().to_string(), "serve", "--roles", "proxy", "--config", "tenantry.toml"];
     let process = Process::start(folder, As::Ourselves, &command, port).await?;
     Ok(Running { port, process: Some(process) })

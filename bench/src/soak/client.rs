@@ -112,7 +112,7 @@ impl Client<'_> {
             }
             let think = self.speaker.rng.u64(..=self.soak.think_ms * 2);
             tokio::time::sleep(Duration::from_millis(think)).await;
-            let (name, unit) = deeds::choose(&mut self.speaker, self.soak.abilities.names);
+            let (name, unit) = deeds::choose(&mut self.speaker, self.soak.abilities.names, &self.soak.deeds);
             *deed = name;
             for exchange in &unit {
                 let cut = self.cut(exchange);

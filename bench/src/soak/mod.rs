@@ -68,6 +68,7 @@ struct Soak {
     /// Exchanges whose answer was right so far.
     done: AtomicU64,
     storm_ms: u64,
+    deeds: Vec<String>,
 }
 
 impl Soak {
@@ -97,7 +98,7 @@ pub async fn run(plan: &Plan, options: &Options, observer: &dyn Observer) -> any
     let seed = plan.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     allow_files(u64::from(clients) * 2)?;
     let mut ground = Ground::create(&target, options, &["soak"]).await?;
-    Notes::fill(&mut ground, options, plan.tenants, peer == Peer::Tenantry, observer).await?;
+    Notes::fill(&mut ground, options, plan.tenants, (peer == Peer::Tenantry).then_some(plan.pool), observer).await?;
     let mut running = peer.start(&ground, Size { pool: plan.pool, clients: clients + 200 }).await?;
     let soak = Arc::new(Soak {
         port: running.port,
@@ -115,7 +116,8 @@ pub async fn run(plan: &Plan, options: &Options, observer: &dyn Observer) -> any
         lasts: Duration::from_secs(plan.seconds),
         exchanges: plan.exchanges,
         done: AtomicU64::new(0),
-        storm_ms: plan.storm_ms.max(1),
+        storm_ms: plan.storm_ms,
+        deeds: plan.deeds.clone(),
     });
     observer.now(&format!("soaking {} with {clients} clients for {} s, seed {seed}", peer.name(), plan.seconds));
     let storm = tokio::spawn(storm::blow(soak.clone(), target, server));

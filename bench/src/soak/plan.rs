@@ -1,5 +1,6 @@
 //! What a soak is told.
 
+use super::deeds;
 use super::speaker::Way;
 use crate::ground::Notes;
 use crate::peer::Name;
@@ -34,7 +35,10 @@ pub struct Plan {
     /// How long a client thinks between two deeds, in the middle
     #[arg(long, default_value_t = 250)]
     pub think_ms: u64,
-    /// Pause between two terminations of a server connection, at most
+    /// Only these deeds, to look into what was found
+    #[arg(long, value_delimiter = ',', value_parser = deeds::names())]
+    pub deeds: Vec<String>,
+    /// Pause between two terminations of a server connection, at most; 0 for no disturbance at all
     #[arg(long, default_value_t = 1_500)]
     pub storm_ms: u64,
     /// Break something on purpose, to see that it is found

@@ -22,6 +22,9 @@ const TERMINATE: &str = "SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM
 
 /// Disturbs until the soak is over.
 pub(super) async fn blow(soak: Arc<Soak>, admin: Target, mut server: Restartable) -> anyhow::Result<Restartable> {
+    if soak.storm_ms == 0 {
+        return Ok(server);
+    }
     let mut rng = Rng::with_seed(soak.seed);
     let (mut client, mut restarted) = (Some(connect_with(&admin, &Session::plain()).await?), false);
     while soak.goes_on() {

@@ -99,7 +99,7 @@ fn every_deed_is_content_with_an_honest_server() {
         let mut speaker = Speaker { way, ..speaker(1) };
         let mut done = std::collections::BTreeSet::new();
         for _ in 0..2_000 {
-            let (name, unit) = choose(&mut speaker, true);
+            let (name, unit) = choose(&mut speaker, true, &[]);
             done.insert(name);
             assert!(!unit.is_empty(), "{name}");
             for exchange in unit {
@@ -117,7 +117,7 @@ fn every_deed_is_content_with_an_honest_server() {
 fn the_same_seed_says_the_same() {
     let said = |seed| {
         let mut speaker = speaker(seed);
-        (0..100).flat_map(|_| choose(&mut speaker, true).1).map(|e| e.bytes).collect::<Vec<_>>()
+        (0..100).flat_map(|_| choose(&mut speaker, true, &[]).1).map(|e| e.bytes).collect::<Vec<_>>()
     };
     assert_eq!(said(3), said(3));
     assert_ne!(said(3), said(4));

@@ -14,6 +14,11 @@
 //! What it refuses to do: it edits no SQL, decides nothing about visibility by the text of a statement, trusts no
 //! setting that a client can write, and lends out no connection whose state is in doubt. The wall is the database.
 
+#[cfg(feature = "ablation")]
+pub mod ablation;
+#[cfg(not(feature = "ablation"))]
+#[allow(dead_code, unreachable_pub, reason = "only tests take protections away")]
+mod ablation;
 mod buffer;
 mod cancel;
 mod client;

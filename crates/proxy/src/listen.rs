@@ -77,6 +77,20 @@ pub struct Proxy {
 impl Proxy {
     /// Opens the doors and starts the threads. When this returns, clients are served.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
+        Self::start_each(settings, || {})
+    }
+
+    /// The same without one of its protections.
+    #[cfg(feature = "ablation")]
+    pub fn start_without(
+        settings: Settings,
+        protection: Option<crate::ablation::Protection>,
+    ) -> Result<Self, StartError> {
+        Self::start_each(settings, move || crate::ablation::remove(protection))
+    }
+
+    /// `begin` is called first on each thread.
+    fn start_each(settings: Settings, begin: impl Fn() + Clone + Send + 'static) -> Result<Self, StartError> {
         let workers = settings.workers;
         if workers == 0 || workers > WORKERS_MAX {
             return Err(StartError::Workers(workers));
@@ -105,9 +119,11 @@ impl Proxy {
             let failed = |source| StartError::Thread { source };
             let tcp = tcp.iter().map(TcpListener::try_clone).collect::<io::Result<Vec<_>>>().map_err(failed)?;
             let unix = unix.as_ref().map(UnixListener::try_clone).transpose().map_err(failed)?;
-            let (settings, others, asked) = (Arc::clone(&settings), orders.clone(), Arc::clone(&reload_asked));
+            let (settings, others, begin) = (Arc::clone(&settings), orders.clone(), begin.clone());
+            let asked = Arc::clone(&reload_asked);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
             let thread = std::thread::Builder::new().name(format!("proxy-{index}")).spawn(move || {
+                begin();
                 let local = LocalSet::new();
                 local.block_on(&runtime, async move {
                     let worker = Worker::new(index, settings, others, asked);

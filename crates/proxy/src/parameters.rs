@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use crate::ablation::{Protection, removed};
+
 /// A set of settings. Two of one worker with the same content are the same `Rc`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Parameters {
@@ -33,6 +35,13 @@ impl Parameters {
     /// Whether everything that is set here is set there too, to whatever value: going there overwrites all of this.
     pub(crate) fn is_covered_by(&self, other: &Self) -> bool {
         self.pairs.iter().all(|(name, _)| other.get(name).is_some())
+    }
+
+    /// Whether going there changes a setting that the server tells its client of. It tells once for all that happens
+    /// between two ReadyForQuery, and nothing if the value is the old one in the end: what the client then does to such
+    /// a setting itself would not be heard. Not the application's name: nothing depends on it.
+    pub(crate) fn shows_another_than(&self, other: &Self) -> bool {
+        REPORTED.iter().any(|name| *name != "application_name" && self.get(name) != other.get(name))
     }
 
     /// What differs on the way from here to there.
@@ -93,7 +102,23 @@ pub(crate) const REPORTED: &[&str] =
 
 /// Encodings in which a byte of a longer character may look like a quote or a backslash: what we read of a text could
 /// differ from what the server reads.
-const AMBIGUOUS_ENCODINGS: &[&str] = &["big5", "gb18030", "gbk", "johab", "sjis", "shiftjis", "mskanji", "win932", "windows932", "uhc", "win949", "windows949", "win950", "win936", "shiftjis2004"];
+const AMBIGUOUS_ENCODINGS: &[&str] = &[
+    "big5",
+    "gb18030",
+    "gbk",
+    "johab",
+    "sjis",
+    "shiftjis",
+    "mskanji",
+    "win932",
+    "windows932",
+    "uhc",
+    "win949",
+    "windows949",
+    "win950",
+    "win936",
+    "shiftjis2004",
+];
 
 /// Why a setting of the startup message is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -155,13 +180,15 @@ impl Asked {
             "tenantry.tenant" => return once(&mut self.tenant, "tenantry.tenant", value),
             "tenantry.auth" => return once(&mut self.auth, "tenantry.auth", value),
             "client_encoding" => {
-                let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+                let plain: String =
+                    value.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
                 if AMBIGUOUS_ENCODINGS.contains(&plain.as_str()) {
                     return Err(ParameterError::Encoding(value.to_owned()));
                 }
             }
             known if ALLOWED.contains(&known) => {}
             other if allowed.iter().any(|a| a.eq_ignore_ascii_case(other)) => {}
+            _ if removed(Protection::Options) => {}
             _ => return Err(ParameterError::NotAllowed(name.to_owned())),
         }
         if self.parameters.get(&lower).is_some_and(|before| before != value) {
@@ -227,7 +254,9 @@ mod tests {
 
     #[test]
     fn every_spelling_of_options_is_read_as_the_server_reads_it() {
-        let asked = read(&[("options", r"-c timezone=UTC -csearch_path=a\ b --statement-timeout=5s -c tenantry.tenant=acme")]).unwrap();
+        let asked =
+            read(&[("options", r"-c timezone=UTC -csearch_path=a\ b --statement-timeout=5s -c tenantry.tenant=acme")])
+                .unwrap();
         assert_eq!(asked.parameters.get("search_path"), Some("a b"));
         assert_eq!(asked.parameters.get("statement_timeout"), Some("5s"));
         assert_eq!((asked.parameters.get("timezone"), asked.tenant.as_deref()), (Some("UTC"), Some("acme")));
@@ -268,7 +297,9 @@ mod tests {
 
     #[test]
     fn encodings_in_which_quotes_hide_are_refused() {
-        assert!(read(&[("client_encoding", "SJIS")]).is_err() && read(&[("client_encoding", "Shift_JIS_2004")]).is_err());
+        assert!(
+            read(&[("client_encoding", "SJIS")]).is_err() && read(&[("client_encoding", "Shift_JIS_2004")]).is_err()
+        );
         assert!(read(&[("client_encoding", "UTF-8")]).is_ok());
     }
 
@@ -282,5 +313,19 @@ mod tests {
         assert_eq!(a.changes_to(&b), [("datestyle", "ISO"), ("timezone", "GMT")]);
         let interner = Interner::default();
         assert!(Rc::ptr_eq(&interner.intern(a.clone()), &interner.intern(a)));
+    }
+
+    #[test]
+    fn a_server_shows_another_time_zone_but_not_another_name() {
+        let with = |name: &str, value: &str| {
+            let mut made = Parameters::default();
+            made.set(name, value);
+            made
+        };
+        let none = Parameters::default();
+        assert!(with("TimeZone", "UTC").shows_another_than(&none) && none.shows_another_than(&with("TimeZone", "UTC")));
+        assert!(!with("TimeZone", "UTC").shows_another_than(&with("timezone", "UTC")));
+        assert!(!with("application_name", "a").shows_another_than(&with("application_name", "b")));
+        assert!(!with("search_path", "a").shows_another_than(&none));
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tenantry_wire::backend::TransactionStatus;
 use tenantry_wire::frontend;
 
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::cancel;
 use crate::client::Target;
@@ -25,6 +26,14 @@ const ENDS_BY_ITSELF_WITHIN: Duration = Duration::from_millis(20);
 
 /// Brings a connection back to rest, on the side.
 pub(crate) fn spawn(worker: Rc<Worker>, mut lease: Lease, sent_whole: bool) {
+    if removed(Protection::Rest) {
+        lease.finish(Instant::now());
+        return;
+    }
+    if lease.unsynced && removed(Protection::NoSyncOfOurs) {
+        lease.write_sync();
+        lease.unsynced = false;
+    }
     if lease.doomed.is_some() || !sent_whole {
         // half a message went out: whatever follows would be read as the rest of it
         lease.doom("a client left in the middle of a message");

@@ -51,8 +51,11 @@ impl Refusal {
 
     /// The database did not take the context that was signed for it.
     pub(crate) fn context(reason: &str) -> Self {
-        Self::new("42501", format!("tenantry: the tenant's context was refused: {}", reason.trim_start_matches("tenantry: ")))
-            .hint("Nothing was executed. The signing key may have been retired: reload the proxy's credentials.")
+        Self::new(
+            "42501",
+            format!("tenantry: the tenant's context was refused: {}", reason.trim_start_matches("tenantry: ")),
+        )
+        .hint("Nothing was executed. The signing key may have been retired: reload the proxy's credentials.")
     }
 
     /// A client prepares a second statement under a name it has given: in the server's own words.
@@ -98,6 +101,11 @@ impl From<ParameterError> for Refusal {
 
 impl From<admission::Refusal> for Refusal {
     fn from(refusal: admission::Refusal) -> Self {
-        Self { code: refusal.sqlstate(), message: refusal.to_string(), hint: Some(refusal.hint().to_owned()), fatal: false }
+        Self {
+            code: refusal.sqlstate(),
+            message: refusal.to_string(),
+            hint: Some(refusal.hint().to_owned()),
+            fatal: false,
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
+use crate::link::Held;
 use crate::text::Opening;
 
 /// What was prepared: the same key means the same plan may serve.
@@ -77,8 +78,17 @@ impl Statements {
 /// What is prepared on one server connection, with the least recently used to be closed first.
 #[derive(Default)]
 pub(crate) struct Prepared {
-    uses: HashMap<u64, u64>,
+    known: HashMap<u64, Use>,
     clock: u64,
+}
+
+/// One prepared statement of a connection.
+struct Use {
+    last: u64,
+    /// Whose context the connection held when it was prepared: its text is theirs.
+    owner: Held,
+    /// It is there. Otherwise it may be, and its name must be closed before it is prepared again.
+    certain: bool,
 }
 
 impl Prepared {
@@ -86,27 +96,35 @@ impl Prepared {
     pub(crate) fn touch(&mut self, number: u64) -> bool {
         self.clock += 1;
         let clock = self.clock;
-        self.uses.get_mut(&number).map(|used| *used = clock).is_some()
+        self.known.get_mut(&number).filter(|u| u.certain).map(|u| u.last = clock).is_some()
     }
 
-    pub(crate) fn insert(&mut self, number: u64) {
+    pub(crate) fn insert(&mut self, number: u64, owner: &Held) {
         self.clock += 1;
-        self.uses.insert(number, self.clock);
+        self.known.insert(number, Use { last: self.clock, owner: owner.clone(), certain: true });
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.uses.clear();
+    /// Relies on none of them any more.
+    pub(crate) fn doubt(&mut self) {
+        self.known.values_mut().for_each(|u| u.certain = false);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.uses.len()
+        self.known.len()
     }
 
     /// The least recently used one, taken out.
     pub(crate) fn evict(&mut self) -> Option<u64> {
-        let (&oldest, _) = self.uses.iter().min_by_key(|(_, used)| **used)?;
-        self.uses.remove(&oldest);
+        let (&oldest, _) = self.known.iter().min_by_key(|(_, u)| u.last)?;
+        self.known.remove(&oldest);
         Some(oldest)
+    }
+
+    /// Those that were prepared for anybody else, taken out.
+    pub(crate) fn take_others(&mut self, owner: &Held) -> Vec<u64> {
+        let others: Vec<u64> = self.known.iter().filter(|(_, u)| u.owner != *owner).map(|(n, _)| *n).collect();
+        others.iter().for_each(|number| drop(self.known.remove(number)));
+        others
     }
 }
 
@@ -147,8 +165,25 @@ mod tests {
     #[test]
     fn the_least_recently_used_goes_first() {
         let mut prepared = Prepared::default();
-        (1..=3).for_each(|n| prepared.insert(n));
+        (1..=3).for_each(|n| prepared.insert(n, &Held::Nobody));
         assert!(prepared.touch(1) && !prepared.touch(9));
-        assert_eq!((prepared.evict(), prepared.evict(), prepared.evict(), prepared.evict()), (Some(2), Some(3), Some(1), None));
+        assert_eq!(
+            (prepared.evict(), prepared.evict(), prepared.evict(), prepared.evict()),
+            (Some(2), Some(3), Some(1), None)
+        );
+    }
+
+    #[test]
+    fn doubted_ones_are_prepared_again_and_still_counted() {
+        let (a, b) = (Held::Tenant(1, None), Held::Tenant(2, None));
+        let mut prepared = Prepared::default();
+        prepared.insert(1, &a);
+        prepared.insert(2, &b);
+        prepared.doubt();
+        assert!(!prepared.touch(1) && prepared.len() == 2);
+        prepared.insert(1, &b);
+        prepared.insert(3, &a);
+        assert!(prepared.touch(1));
+        assert_eq!((prepared.take_others(&b), prepared.len()), (vec![3], 2));
     }
 }

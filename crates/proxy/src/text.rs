@@ -8,8 +8,10 @@ pub(crate) enum Opening {
     Rows,
     /// `BEGIN` or `START TRANSACTION` alone, without modes.
     Begin,
-    /// `SET LOCAL …` or `SET TRANSACTION …` alone: ends with the transaction.
+    /// `SET LOCAL …` alone: ends with the transaction.
     SetLocal,
+    /// `SET TRANSACTION …` alone: the same, and no query may come before it.
+    SetTransaction,
     /// `SET [SESSION] name = value` alone.
     Set,
     /// `DEALLOCATE [PREPARE] ALL` alone.
@@ -50,9 +52,8 @@ impl Opening {
         }
         match second {
             Some(word) if is(first, "START") && is(word, "TRANSACTION") && words.at_end() => Self::Begin,
-            Some(word) if is(first, "SET") && (is(word, "LOCAL") || is(word, "TRANSACTION")) && words.is_single() => {
-                Self::SetLocal
-            }
+            Some(word) if is(first, "SET") && is(word, "LOCAL") && words.is_single() => Self::SetLocal,
+            Some(word) if is(first, "SET") && is(word, "TRANSACTION") && words.is_single() => Self::SetTransaction,
             Some(_) if is(first, "SET") && words.is_single() => Self::Set,
             Some(word) if is(first, "DISCARD") && is(word, "ALL") && words.at_end() => Self::DiscardAll,
             Some(word) if is(first, "DEALLOCATE") => {
@@ -315,6 +316,7 @@ mod tests {
             ("START TRANSACTION", Begin),
             ("START TRANSACTION READ ONLY", Other),
             ("SET LOCAL app.tenant_id = 'a'", SetLocal),
+            ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", SetTransaction),
             ("SET LOCAL app.tenant_id = 'a;b'", Other),
             ("SET LOCAL x = 1; SET y = 2", Other),
             ("SET x = 1", Set),
@@ -358,11 +360,9 @@ mod tests {
 
     #[test]
     fn the_name_of_a_deallocate() {
-        for (text, name) in [
-            ("DEALLOCATE Abc", "abc"),
-            ("DEALLOCATE PREPARE \"A\"\"b\";", "A\"b"),
-            ("DEALLOCATE prepare", "prepare"),
-        ] {
+        for (text, name) in
+            [("DEALLOCATE Abc", "abc"), ("DEALLOCATE PREPARE \"A\"\"b\";", "A\"b"), ("DEALLOCATE prepare", "prepare")]
+        {
             assert_eq!(deallocated(text.as_bytes()).as_deref(), Some(name.as_bytes()), "{text}");
         }
     }

@@ -16,8 +16,8 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::cancel;
 use crate::client::{Client, Doing, End};
-use crate::parameters::{Interner, Parameters};
 use crate::observe::{self, Question, Seen};
+use crate::parameters::{Interner, Parameters};
 use crate::pool::{Pool, Slot};
 use crate::settings::Settings;
 use crate::statements::Statements;
@@ -69,7 +69,12 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(index: usize, settings: Arc<Settings>, others: Vec<mpsc::UnboundedSender<Order>>, reload_asked: Arc<Notify>) -> Rc<Self> {
+    pub(crate) fn new(
+        index: usize,
+        settings: Arc<Settings>,
+        others: Vec<mpsc::UnboundedSender<Order>>,
+        reload_asked: Arc<Notify>,
+    ) -> Rc<Self> {
         let parameters = Interner::default();
         let base = parameters.intern(Parameters::default());
         let worker = Rc::new(Self {
@@ -102,14 +107,14 @@ impl Worker {
         let mut before = std::mem::take(&mut *pools);
         for database in &settings.databases {
             let same = before.remove(&database.name).filter(|pool| pool.database.is_same(database));
-            let pool = same.unwrap_or_else(|| {
-                // every worker has each n-th login
-                let slots = database.slots.iter().skip(self.index).step_by(settings.workers.max(1)).map(|login| Slot {
-                    user: login.user.as_str().into(),
-                    password: Rc::new(login.password.clone()),
+            let pool =
+                same.unwrap_or_else(|| {
+                    // every worker has each n-th login
+                    let slots = database.slots.iter().skip(self.index).step_by(settings.workers.max(1)).map(|login| {
+                        Slot { user: login.user.as_str().into(), password: Rc::new(login.password.clone()) }
+                    });
+                    Pool::new(Arc::clone(database), slots.collect(), Rc::clone(&self.base))
                 });
-                Pool::new(Arc::clone(database), slots.collect(), Rc::clone(&self.base))
-            });
             pools.insert(Arc::clone(&database.name), pool);
         }
         *self.settings.borrow_mut() = settings;

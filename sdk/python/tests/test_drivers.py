@@ -2,6 +2,8 @@
 (to PostgreSQL itself). The databases hold examples/drivers/schema.sql; sdk/test makes them.
 """
 
+import os
+import random
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -94,10 +96,10 @@ def test_one_tenants_work_cannot_write_as_another(one: Subject, label: str) -> N
     refused("42501", lambda: one.transaction(ACME, intruding))
 
 
-def test_what_a_tenant_leaves_behind_is_gone_for_the_next(opening: Open, label: str) -> None:
-    """For whoever names the tenant it is the proxy's to clean up."""
-    subject = opening(direct(), 1)
-    subject.transaction(ACME, ("SELECT set_config('sdk.left', 'behind', false), pg_advisory_lock(17)",))
+def test_what_a_tenant_leaves_behind_is_gone_for_the_next(opening: Open, place: Place) -> None:
+    """For whoever names the tenant it is the proxy's to clean up, and what stands in for it does not."""
+    subject = opening(place if "SDK_PROXY" in os.environ else direct(), 1)
+    subject.transaction(ACME, (f"SELECT set_config('sdk.left', 'behind', false), pg_advisory_lock({random.getrandbits(31)})",))
     locks = "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())"
     assert subject.transaction(GLOBEX, (f"SELECT coalesce(current_setting('sdk.left', true), ''), {locks}",)) == [("", 0)]
     subject.close()

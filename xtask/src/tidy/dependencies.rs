@@ -32,7 +32,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "tenantry-testkit",
         &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-embedded", "tenantry-engine"],
     ),
-    ("tenantry-bench", &["tenantry-model", "tenantry-pg", "tenantry-blueprint", "tenantry-engine", "tenantry-testkit", "tenantry-wire"]),
+    (
+        "tenantry-bench",
+        &[
+            "tenantry-model",
+            "tenantry-pg",
+            "tenantry-blueprint",
+            "tenantry-engine",
+            "tenantry-testkit",
+            "tenantry-wire",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

@@ -59,14 +59,23 @@ pub const DEEDS: &[Deed] = &[
     deed("cancelled", 3, Needs::Tenant, cancelled::perform),
 ];
 
-/// Chooses a deed that this speaker can do. `names`: prepared statements outlast a transaction.
-pub fn choose(speaker: &mut Speaker, names: bool) -> (&'static str, Vec<Exchange>) {
+/// Their names, for the command line.
+pub(super) fn names() -> Vec<&'static str> {
+    DEEDS.iter().map(|deed| deed.name).collect()
+}
+
+/// Chooses a deed that this speaker can do. `names`: prepared statements outlast a transaction. `only` these, if there
+/// are any that it can do.
+pub fn choose(speaker: &mut Speaker, names: bool, only: &[String]) -> (&'static str, Vec<Exchange>) {
     let fits = |deed: &&Deed| match deed.needs {
         Needs::Nothing => true,
         Needs::Tenant => !matches!(speaker.way, Way::Transaction(_)),
         Needs::Names => names && !matches!(speaker.way, Way::Transaction(_)),
     };
-    let possible: Vec<&Deed> = DEEDS.iter().filter(fits).collect();
+    let mut possible: Vec<&Deed> = DEEDS.iter().filter(fits).collect();
+    if possible.iter().any(|deed| only.iter().any(|name| name == deed.name)) {
+        possible.retain(|deed| only.iter().any(|name| name == deed.name));
+    }
     let all: u32 = possible.iter().map(|d| d.weight).sum();
     let mut dice = speaker.rng.u32(..all);
     for deed in possible {

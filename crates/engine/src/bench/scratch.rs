@@ -22,6 +22,7 @@ pub struct Scratch {
     admin: Target,
     name: Ident,
     folder: PathBuf,
+    registry: Registry,
 }
 
 impl Scratch {
@@ -42,7 +43,18 @@ impl Scratch {
         admin.close().await;
         let folder = options.folder.join(name.as_str());
         std::fs::create_dir_all(&folder).map_err(|source| Error::Folder { path: folder.clone(), source })?;
-        Ok(Self { target: target.with_database(name.as_str()), admin: target.clone(), name, folder })
+        Ok(Self {
+            target: target.with_database(name.as_str()),
+            admin: target.clone(),
+            name,
+            folder,
+            registry: Registry::default(),
+        })
+    }
+
+    /// Plans with this registry instead of an empty one.
+    pub fn use_registry(&mut self, registry: Registry) {
+        self.registry = registry;
     }
 
     /// The superuser in it.
@@ -62,9 +74,8 @@ impl Scratch {
     pub async fn blueprint(&self) -> Result<Blueprint, Error> {
         let client = open_as_tool(&self.target).await?;
         let catalog = inspect::read(&client).await?;
-        let registry = Registry::default();
-        let classification = classify(&catalog, &registry);
-        let blueprint = plan::plan(&catalog, &classification, &registry, &plan::Options::default());
+        let classification = classify(&catalog, &self.registry);
+        let blueprint = plan::plan(&catalog, &classification, &self.registry, &plan::Options::default());
         client.close().await;
         if let Some(finding) = blueprint.blocking().next() {
             return Err(Error::Blocked(format!("{}: {}", finding.object, finding.message)));

@@ -37,7 +37,8 @@ impl Table {
     }
 
     fn messages(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
-        let columns: Vec<_> = self.columns.iter().map(|(name, type_oid)| Column { name, type_oid: *type_oid }).collect();
+        let columns: Vec<_> =
+            self.columns.iter().map(|(name, type_oid)| Column { name, type_oid: *type_oid }).collect();
         backend::write_row_description(out, &columns)?;
         for row in &self.rows {
             let values: Vec<_> = row.iter().map(|cell| cell.as_deref().map(str::as_bytes)).collect();

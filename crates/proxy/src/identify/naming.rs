@@ -343,7 +343,10 @@ mod tests {
         frontend::write_bind(&mut batch, b"", b"s1", &[], &[value], &[]).unwrap();
         frontend::write_sync(&mut batch);
         let known: &[u8] = b"SELECT set_config('app.tenant_id', $1, true)";
-        assert_eq!(of_messages(&batch, &presets(), |name| (name == b"s1").then_some(known)), Naming::Tenant("acme".into()));
+        assert_eq!(
+            of_messages(&batch, &presets(), |name| (name == b"s1").then_some(known)),
+            Naming::Tenant("acme".into())
+        );
         assert_eq!(of_messages(&batch, &presets(), |_| None), Naming::Nobody);
     }
 }

@@ -62,7 +62,17 @@ pub(crate) struct Expect {
 impl Expect {
     /// An answer for the client.
     pub(crate) fn client(kind: Kind) -> Self {
-        Self { kind, own: false, context: false, statement: None, harmless: false, sets: None, client_name: None, twice: None, command: "" }
+        Self {
+            kind,
+            own: false,
+            context: false,
+            statement: None,
+            harmless: false,
+            sets: None,
+            client_name: None,
+            twice: None,
+            command: "",
+        }
     }
 
     /// An answer for ourselves.

@@ -94,8 +94,12 @@ pub(crate) struct Link {
     pub(crate) over_time: bool,
     /// The client is told at once when a change of context is refused: it happens inside its transaction.
     pub(crate) inline_refusals: bool,
+    /// Why the context was refused inside a transaction; the error of the client's statement behind it will say so.
+    pub(crate) refused_inside: Option<Box<str>>,
     /// Somebody changed something that outlives a transaction.
     pub(crate) dirty: bool,
+    /// It stays with the client that changed it, whose state that is.
+    pub(crate) kept: bool,
     /// The client took its settings back to what they were.
     pub(crate) was_reset: bool,
     /// It must not be used again, and why.

@@ -8,6 +8,7 @@ use tenantry_wire::backend::{self, TransactionStatus};
 use tenantry_wire::tag::backend as tag;
 
 use super::{Expect, Held, Kind, Link};
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::refusal::Refusal;
 
@@ -101,7 +102,8 @@ impl Link {
             if end <= bytes.len() {
                 let body = &bytes[scan.at + 5..end];
                 self.message(header.tag, body, end, &mut scan, session)?;
-                if scan.seen.context_refused.is_some() && !self.inline_refusals {
+                let refused = scan.seen.context_refused.is_some() && !self.inline_refusals;
+                if refused && !removed(Protection::NothingAfterRefusal) {
                     // what follows answers nothing that was executed, and all of it is said again elsewhere
                     scan.drop_to(bytes.len());
                     break;
@@ -110,7 +112,11 @@ impl Link {
                 // large: pass on what has come
                 self.large(header.tag, &mut scan)?;
                 self.passing.left = end - bytes.len();
-                if self.passing.drop { scan.drop_to(bytes.len()) } else { scan.pass_to(bytes.len()) }
+                if self.passing.drop {
+                    scan.drop_to(bytes.len())
+                } else {
+                    scan.pass_to(bytes.len())
+                }
                 break;
             } else {
                 break;
@@ -145,14 +151,7 @@ impl Link {
         self.expect.front().is_some_and(|e| e.own)
     }
 
-    fn message(
-        &mut self,
-        tag: u8,
-        body: &[u8],
-        end: usize,
-        scan: &mut Scan<'_>,
-        session: bool,
-    ) -> Result<(), Desync> {
+    fn message(&mut self, tag: u8, body: &[u8], end: usize, scan: &mut Scan<'_>, session: bool) -> Result<(), Desync> {
         let out_of_turn = Err(Desync::OutOfTurn(tag));
         let front = self.expect.front().map(|e| (e.kind, e.own));
         let own = front.is_some_and(|(_, own)| own);
@@ -188,7 +187,11 @@ impl Link {
                     self.expect.pop_front();
                 }
                 let Some(front) = self.expect.front().filter(|e| e.ends_with_ready()) else { return out_of_turn };
-                if front.own { scan.drop_to(end) } else { scan.pass_to(end) }
+                if front.own {
+                    scan.drop_to(end)
+                } else {
+                    scan.pass_to(end)
+                }
                 scan.seen.ready += u32::from(!front.own);
                 self.copy_in = false;
                 self.pop(scan);
@@ -199,7 +202,7 @@ impl Link {
                 };
                 if let Some(statement) = statement {
                     let number = statement.number;
-                    self.prepared.insert(number);
+                    self.prepared.insert(number, &self.held);
                 }
                 deal(scan);
                 self.pop(scan);
@@ -250,7 +253,11 @@ impl Link {
                 if own || front.is_none() { scan.drop_to(end) } else { scan.pass_to(end) }
             }
             tag::NOTIFICATION => {
-                if session { scan.pass_to(end) } else { scan.drop_to(end) }
+                if session {
+                    scan.pass_to(end)
+                } else {
+                    scan.drop_to(end)
+                }
             }
             tag::PARAMETER_STATUS => {
                 let (name, value) = backend::parameter_status(body)?;
@@ -258,7 +265,7 @@ impl Link {
                     self.doom("the server was promoted");
                 }
                 // a rollback of the change of context brings the former user's settings back for a moment
-                let anothers = self.entered_inside && self.rolled_back;
+                let anothers = self.entered_inside && self.rolled_back && !removed(Protection::OwnSettings);
                 if own || anothers || front.is_none() {
                     scan.drop_to(end);
                 } else {
@@ -314,10 +321,19 @@ impl Link {
             scan.seen.context_refused = Some(format!("{} ({})", fields.message, fields.code).into());
             self.held = Held::Unknown;
         }
-        if front.context && self.inline_refusals {
+        let inside = front.context && self.inline_refusals;
+        let before_query = inside && self.expect.iter().find(|e| e.ends_with_ready()).is_some_and(|e| e.own);
+        if inside && before_query {
+            scan.drop_to(end);
+            self.refused_inside = Some(fields.message.into());
+        } else if inside {
             scan.drop_to(end);
             Refusal::context(&fields.message).write(scan.client.tail());
-        } else if front.own {
+        } else if let Some(reason) = self.refused_inside.take().filter(|_| !front.own) {
+            scan.seen.errors += 1;
+            scan.drop_to(end);
+            Refusal::context(&reason).write(scan.client.tail());
+        } else if front.context {
             scan.drop_to(end);
         } else if let Some(name) = &front.twice {
             scan.drop_to(end);
@@ -328,6 +344,7 @@ impl Link {
             scan.seen.errors += 1;
             Refusal::over_time().write(scan.client.tail());
         } else {
+            // also of what we prepare on behalf of the client: its own messages behind it will not be answered
             scan.seen.errors += 1;
             scan.pass_to(end);
         }
@@ -349,7 +366,7 @@ impl Link {
     /// The plan of a statement is no good any more: whatever is prepared here is prepared again when it is used next.
     fn forget_statement(&mut self) {
         self.dirty = true;
-        self.prepared.clear();
+        self.prepared.doubt();
     }
 
     /// Looks at what was done. Gives the number of rows an INSERT, UPDATE, DELETE, MERGE or COPY changed.
@@ -361,8 +378,7 @@ impl Link {
                 self.rolled_back = true;
                 0
             }
-            "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW"
-            | "EXPLAIN" => 0,
+            "SELECT" | "BEGIN" | "COMMIT" | "FETCH" | "START" | "SAVEPOINT" | "RELEASE" | "SHOW" | "EXPLAIN" => 0,
             "RESET" => {
                 self.dirty = true;
                 self.was_reset = true;
@@ -392,14 +408,14 @@ impl Link {
             }
             "DISCARD" => {
                 // the binding of the session may be gone
-                self.prepared.clear();
+                self.prepared.doubt();
                 if self.session_no.is_some() {
                     self.doom("a client discarded its state");
                 }
                 0
             }
             "DEALLOCATE" => {
-                self.prepared.clear();
+                self.prepared.doubt();
                 self.dirty = true;
                 0
             }
@@ -408,6 +424,8 @@ impl Link {
                 0
             }
             _ => {
+                // DO and CALL may have changed what our names mean
+                self.prepared.doubt();
                 self.dirty = true;
                 0
             }

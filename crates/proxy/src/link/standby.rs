@@ -38,15 +38,38 @@ impl Link {
         Ok(Entry::Alone)
     }
 
-    /// Enters a context for the transaction that is open, or renews it, before the client's next message.
-    pub(crate) fn write_setting(&mut self, tenant: &Admitted, signer: &Signer) -> Result<(), TokenError> {
-        // what was set before the transaction is renewed for what comes after it, too
-        let local = self.held == Held::Nobody;
-        self.write_token(tenant, signer, local)?;
-        self.entered_inside |= !local;
+    /// Enters a context for the transaction that is open and for nothing else.
+    pub(super) fn write_setting(
+        &mut self,
+        tenant: &Admitted,
+        signer: &Signer,
+        local: bool,
+        before_query: bool,
+    ) -> Result<(), TokenError> {
         self.inline_refusals = true;
-        self.unsynced = true;
+        self.write_token(tenant, signer, local)?;
+        if before_query {
+            self.write_sync();
+        }
+        self.unsynced = !before_query;
         Ok(())
+    }
+
+    /// Renews the context of the transaction that is open, before the client's next message.
+    pub(crate) fn renew(
+        &mut self,
+        tenant: &Admitted,
+        signer: &Signer,
+        before_query: bool,
+    ) -> Result<(), TokenError> {
+        // what was set before the transaction is renewed for what comes after it, too
+        let local = !self.holds_a_tenant();
+        self.entered_inside |= !local;
+        self.write_setting(tenant, signer, local, before_query)
+    }
+
+    fn holds_a_tenant(&self) -> bool {
+        matches!(self.held, Held::Tenant(..))
     }
 
     fn write_token(&mut self, tenant: &Admitted, signer: &Signer, local: bool) -> Result<(), TokenError> {
@@ -64,7 +87,7 @@ impl Link {
         }
         // if it fails, the connection is as good as one that did not take the context
         self.expect.push_back(Expect { context: true, ..Expect::own(Kind::Query) });
-        self.prepared.clear();
+        self.prepared = crate::statements::Prepared::default();
         self.parameters = std::rc::Rc::clone(&self.base);
         self.dirty = false;
         self.stateless_until = None;
@@ -73,7 +96,7 @@ impl Link {
     /// What was entered for the transaction alone went with it.
     pub(crate) fn transaction_ended(&mut self) {
         self.read_only = false;
-        if !self.standby || self.held == Held::Nobody {
+        if !self.standby || !self.holds_a_tenant() {
             self.stateless_until = None;
         }
     }

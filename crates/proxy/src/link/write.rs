@@ -4,11 +4,13 @@ use std::rc::Rc;
 
 use tenantry_edge::admission::Admitted;
 use tenantry_model::token::TokenError;
-use tenantry_wire::frontend;
+use tenantry_wire::frontend::{self, TargetKind};
 
 use super::{Expect, Held, Kind, Link};
+use crate::ablation::{Protection, removed};
 use crate::context::{Hold, Signer};
 use crate::parameters::Parameters;
+use crate::statements::Statement;
 use crate::text::Opening;
 
 /// How a change of context goes before the client's messages.
@@ -27,6 +29,9 @@ pub(crate) enum Entry {
 pub(crate) struct Want<'a> {
     /// `None`: nobody's context.
     pub(crate) tenant: Option<&'a Admitted>,
+    /// The client is of that tenant itself and sends what it likes, so it could read the texts of statements that
+    /// others have prepared here. A backend that works for all tenants shares them with all.
+    pub(crate) alone: bool,
     /// The client's settings.
     pub(crate) parameters: &'a Rc<Parameters>,
 }
@@ -51,42 +56,53 @@ impl Link {
             return self.enter_on_standby(want, signer);
         }
         let held = Held::of(want.tenant);
+        let dirty = self.dirty && !self.kept && !removed(Protection::Residue);
         let same_parameters = Rc::ptr_eq(want.parameters, &self.parameters);
-        let context = signer.is_some() && (self.held != held || self.dirty);
-        let reset = self.dirty || !self.parameters.is_covered_by(want.parameters);
+        let context = signer.is_some() && (self.held != held || dirty);
+        let reset = dirty || !self.parameters.is_covered_by(want.parameters);
         if !context && !reset && same_parameters {
             return Ok(Entry::Nothing);
         }
+        if signer.is_some() && (context || reset) && self.defaults_to_read_only() {
+            // a former client's setting, under which nothing can be held
+            self.write_query("SET default_transaction_read_only = off");
+        }
+        if want.alone && context && !removed(Protection::OthersTexts) {
+            self.close_others(&held);
+        }
         match (signer, context || reset) {
-            (Some(signer), true) => {
-                if self.defaults_to_read_only() {
-                    // a former client's setting, under which nothing can be held
-                    self.write_query("SET default_transaction_read_only = off");
-                }
-                self.write_context(want, signer)?;
-            }
+            (Some(_), true) if removed(Protection::Context) => {}
+            (Some(signer), true) => self.write_context(want, signer)?,
             (None, true) => self.write_statement("RESET ALL", &UNTYPED, &[]),
             _ => {}
         }
+        let shows = self.parameters.shows_another_than(want.parameters);
         if context || reset {
             self.parameters = Rc::clone(&self.base);
             self.dirty = false;
         }
         self.write_parameters(want.parameters);
         self.held = held;
-        self.entered_inside = first == Opening::Rows;
-        if first == Opening::Rows {
+        let joined = first == Opening::Rows && !shows;
+        self.entered_inside = joined;
+        if joined {
             return Ok(Entry::Joined);
         }
         self.write_sync();
         Ok(Entry::Alone)
     }
 
-    fn write_context(
-        &mut self,
-        want: &Want<'_>,
-        signer: &Signer,
-    ) -> Result<(), TokenError> {
+    /// Closes statements that were prepared for anybody else.
+    fn close_others(&mut self, held: &Held) {
+        for number in self.prepared.take_others(held) {
+            let name = Statement::name_of(number);
+            if frontend::write_close(self.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
+                self.expect.push_back(Expect::own(Kind::Close));
+            }
+        }
+    }
+
+    fn write_context(&mut self, want: &Want<'_>, signer: &Signer) -> Result<(), TokenError> {
         let Some(tenant) = want.tenant else {
             self.write_statement("SELECT tenantry.release()", &UNTYPED, &[]);
             return Ok(());
@@ -112,16 +128,30 @@ impl Link {
         Ok(())
     }
 
-    /// Enters a context for the transaction that is open, before the client's next message.
-    pub(crate) fn enter_inside(&mut self, tenant: &Admitted, signer: &Signer) -> Result<(), TokenError> {
+    /// Enters a context for the transaction that is open, before the client's next message. Behind it a Sync is
+    /// needed before a simple query: without one the server would pass over the query if the context is refused, and
+    /// nobody would be answered.
+    pub(crate) fn enter_inside(
+        &mut self,
+        tenant: &Admitted,
+        signer: &Signer,
+        before_query: bool,
+    ) -> Result<(), TokenError> {
         if self.cannot_write() {
-            return self.write_setting(tenant, signer);
+            self.write_setting(tenant, signer, true, before_query)?;
+            self.unsure();
+            return Ok(());
         }
         self.counter += 1;
         let token = signer.enter(tenant, self.session_no.unwrap_or_default(), self.counter)?;
         self.inline_refusals = true;
+        // what this tenant leaves on the connection belongs to nobody in our books: whoever comes next enters anew
+        self.unsure();
         self.write_statement("SELECT tenantry.enter($1)", &TEXT, &[Some(token.as_bytes())]);
-        self.unsynced = true;
+        if before_query {
+            self.write_sync();
+        }
+        self.unsynced = !before_query;
         Ok(())
     }
 

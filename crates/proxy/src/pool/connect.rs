@@ -140,15 +140,17 @@ pub(crate) async fn open(server: &Server) -> Result<(Stream, Option<Vec<u8>>), C
         b'N' if !tls.required => return Ok((Stream::Tcp(tcp), None)),
         b'N' => return Err(ConnectError::NoTls { at: at(server) }),
         other => {
-            return Err(ConnectError::Protocol { at: at(server), what: format!("answer {other} to a request for TLS") });
+            return Err(ConnectError::Protocol {
+                at: at(server),
+                what: format!("answer {other} to a request for TLS"),
+            });
         }
     }
     let failed = |source| ConnectError::Tls { at: at(server), source };
     let name = ServerName::try_from(server.host.clone())
         .map_err(|e| failed(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
     let stream = TlsConnector::from(tls.config.clone()).connect(name, tcp).await.map_err(failed)?;
-    let end_point =
-        stream.get_ref().1.peer_certificates().and_then(<[_]>::first).and_then(|c| scram::end_point(c));
+    let end_point = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).and_then(|c| scram::end_point(c));
     Ok((Stream::Tls(Box::new(stream)), end_point))
 }
 
@@ -185,7 +187,8 @@ async fn connect(pool: &Pool, slot: &Slot) -> Result<Box<Link>, ConnectError> {
             other => return Err(talk.out_of_turn(other)),
         }
     }
-    let standby = told.iter().any(|(name, value): &(Box<str>, Box<str>)| &**name == "in_hot_standby" && &**value == "on");
+    let standby =
+        told.iter().any(|(name, value): &(Box<str>, Box<str>)| &**name == "in_hot_standby" && &**value == "on");
     let session_no = if pool.signer.is_some() && !standby { Some(talk.bind().await?) } else { None };
     pool.welcome.borrow_mut().get_or_insert_with(|| Rc::new(told));
     let now = Instant::now();
@@ -217,7 +220,9 @@ async fn connect(pool: &Pool, slot: &Slot) -> Result<Box<Link>, ConnectError> {
         over_time: false,
         was_reset: false,
         inline_refusals: false,
+        refused_inside: None,
         dirty: false,
+        kept: false,
         doomed: None,
         standby,
         cancels: Rc::new(Cell::new(0)),
@@ -284,7 +289,11 @@ impl Talk {
                 }
             }
             let mut chunk = [0; 4096];
-            let count = self.stream.read(&mut chunk).await.map_err(|source| ConnectError::Unreachable { at: self.at.clone(), source })?;
+            let count = self
+                .stream
+                .read(&mut chunk)
+                .await
+                .map_err(|source| ConnectError::Unreachable { at: self.at.clone(), source })?;
             if count == 0 {
                 return Err(self.protocol("it closed the connection"));
             }
@@ -309,7 +318,9 @@ impl Talk {
                         Some(hash) if mechanisms.contains(&SCRAM_SHA_256_PLUS) => {
                             (ChannelBinding::tls_server_end_point(hash.clone()), SCRAM_SHA_256_PLUS)
                         }
-                        Some(_) if mechanisms.contains(&SCRAM_SHA_256) => (ChannelBinding::unrequested(), SCRAM_SHA_256),
+                        Some(_) if mechanisms.contains(&SCRAM_SHA_256) => {
+                            (ChannelBinding::unrequested(), SCRAM_SHA_256)
+                        }
                         None if mechanisms.contains(&SCRAM_SHA_256) => (ChannelBinding::unsupported(), SCRAM_SHA_256),
                         _ => return Err(ConnectError::Method { at: self.at.clone(), method: "an unknown mechanism" }),
                     };
@@ -322,12 +333,16 @@ impl Talk {
                     if data.len() > SCRAM_MESSAGES_MAX || iterations(data) > ITERATIONS_MAX {
                         return Err(self.protocol("it asks for too much work at login"));
                     }
-                    exchange.update(data).map_err(|e| ConnectError::Protocol { at: self.at.clone(), what: e.to_string() })?;
+                    exchange
+                        .update(data)
+                        .map_err(|e| ConnectError::Protocol { at: self.at.clone(), what: e.to_string() })?;
                     self.read(frontend::write_sasl_response(&mut out, exchange.message()))?;
                 }
                 Authentication::SaslFinal(data) => {
                     let Some(exchange) = &mut scram else { return Err(self.out_of_turn(tag)) };
-                    exchange.finish(data).map_err(|e| ConnectError::Protocol { at: self.at.clone(), what: e.to_string() })?;
+                    exchange
+                        .finish(data)
+                        .map_err(|e| ConnectError::Protocol { at: self.at.clone(), what: e.to_string() })?;
                     continue;
                 }
                 Authentication::CleartextPassword => {

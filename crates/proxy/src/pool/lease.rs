@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::{Asker, Pool};
+use crate::ablation::{Protection, removed};
 use crate::link::Link;
 
 /// A connection that is somebody's for now. Give it back with [`Lease::finish`]; if it is dropped otherwise, its
@@ -26,7 +27,8 @@ impl Lease {
         let Some(mut link) = self.link.take() else { return };
         link.used_at = now;
         let took = now.duration_since(self.since);
-        let good = link.is_idle() && link.doomed.is_none();
+        let rests = link.is_idle() || removed(Protection::Rest);
+        let good = rests && link.doomed.is_none();
         if !good {
             self.pool.log_closed(&link, link.doomed.unwrap_or("it was not at rest"));
         }

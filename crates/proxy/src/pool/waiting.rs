@@ -22,12 +22,7 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     pub(super) fn new(asker: Asker) -> Rc<Self> {
-        Rc::new(Self {
-            asker,
-            ticket: Cell::new(None),
-            outcome: RefCell::new(None),
-            waker: RefCell::new(None),
-        })
+        Rc::new(Self { asker, ticket: Cell::new(None), outcome: RefCell::new(None), waker: RefCell::new(None) })
     }
 
     pub(super) fn give(&self, lease: Lease) {

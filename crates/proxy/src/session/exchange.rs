@@ -10,6 +10,7 @@ use tenantry_wire::backend::{self, TransactionStatus};
 
 use super::pump::OUT_BYTES_MAX;
 use super::{Over, Session};
+use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::link::{Link, Seen};
 use crate::parameters::REPORTED;
@@ -110,7 +111,7 @@ impl Session {
 
     /// Whether more of the client's bytes are of use now.
     fn wants_input(&self, link: &Link) -> bool {
-        self.passing > 0 || (link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES)
+        self.passing > 0 || (link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES.max(self.wanted))
     }
 
     /// Reads from the server and passes on to the client.
@@ -194,7 +195,7 @@ impl Session {
         }
         if seen.ready > 0 {
             if link.status == TransactionStatus::Idle {
-                if link.entered_inside && link.rolled_back {
+                if link.entered_inside && link.rolled_back && !removed(Protection::ContextAgain) {
                     // what was entered in that transaction may have been rolled back with it
                     link.unsure();
                 }
@@ -202,8 +203,9 @@ impl Session {
                 link.rolled_back = false;
                 link.transaction_ended();
             }
-            let doing =
-                if link.status == TransactionStatus::Idle { Doing::Running } else { Doing::InTransaction };
+            // whoever has sent more already waits for the server, not the server for him
+            let idles = link.status != TransactionStatus::Idle && link.expect.is_empty();
+            let doing = if idles { Doing::InTransaction } else { Doing::Running };
             self.client.now_doing(doing, Instant::now());
             self.client.over_time.set(false);
         }

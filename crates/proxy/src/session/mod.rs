@@ -21,12 +21,13 @@ use tenantry_edge::admission::Admitted;
 use tenantry_edge::limit::ConnectionGuard;
 use tenantry_edge::usage::Counters;
 
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::client::{Client, Doing, End};
 use crate::link::{Entry, Held, Link, Want};
 use crate::parameters::Parameters;
-use crate::recover;
 use crate::pool::{Answer, Asker, Lease, NOBODY, Pool};
+use crate::recover;
 use crate::refusal::Refusal;
 use crate::settings::{Login, Mode, Settings};
 use crate::statements::Statement;
@@ -58,6 +59,8 @@ pub(crate) struct Session {
     cursor: usize,
     /// Bytes still to come of a large message that is being sent on.
     passing: usize,
+    /// Length of the message that begins there, if it has to come whole before it goes on.
+    wanted: usize,
     /// Bytes still to come of a large message that is dropped.
     dropping: usize,
     /// What the client has not read yet.
@@ -139,6 +142,7 @@ impl Session {
             input,
             cursor: 0,
             passing: 0,
+            wanted: 0,
             dropping: 0,
             output: Buffer::default(),
             startup: Rc::clone(&start.parameters),
@@ -177,7 +181,12 @@ impl Session {
                 Some(key) => {
                     tracing::info!(tenant.id = %key, code = refusal.code, "a client of tenant {key} is ended: {}", refusal.message);
                 }
-                None => tracing::info!(code = refusal.code, "a client of login {:?} is ended: {}", self.login.name, refusal.message),
+                None => tracing::info!(
+                    code = refusal.code,
+                    "a client of login {:?} is ended: {}",
+                    self.login.name,
+                    refusal.message
+                ),
             }
             refusal.write(self.output.tail());
             self.last_words().await;
@@ -214,7 +223,8 @@ impl Session {
                 Ok(lease) => lease,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let want = Want { tenant: self.current.as_ref(), parameters: &self.parameters };
+            let alone = self.fixed.is_some();
+            let want = Want { tenant: self.current.as_ref(), alone, parameters: &self.parameters };
             // a BEGIN of ours goes between the context and the client's statement
             let opening = if self.begun && opening == Opening::SetLocal { Opening::Rows } else { opening };
             let entry = match lease.enter_for(&want, opening) {
@@ -244,10 +254,10 @@ impl Session {
                     self.cursor = 0;
                     self.passing = 0;
                     self.entering = false;
-                    self.forget_sent();
+                    self.take_back_statements();
                     refused += 1;
                     // each of them may hold what a former tenant left; a new one holds nothing
-                    if refused > self.pool.size() {
+                    if refused > self.pool.size() || removed(Protection::Replacement) {
                         return Ok(Err(Refusal::context(&reason)));
                     }
                 }
@@ -260,7 +270,7 @@ impl Session {
     }
 
     /// What was sent will be sent again: the client's statements are as they were before it.
-    fn forget_sent(&mut self) {
+    fn take_back_statements(&mut self) {
         while let Some((name, before)) = self.before_entering.pop() {
             match before {
                 Some(statement) => self.statements.insert(name, statement),
@@ -338,7 +348,8 @@ impl Session {
         self.begun = false;
         self.named = false;
         lease.inline_refusals = false;
-        if (self.transparent || lease.held_cursors > 0) && lease.doomed.is_none() {
+        lease.kept = self.transparent || lease.held_cursors > 0;
+        if lease.kept && lease.doomed.is_none() {
             self.kept = Some(lease);
         } else if lease.cancels.get() > 0 {
             // a cancel request on its way may only meet this client's statement
@@ -361,10 +372,15 @@ impl Session {
             End::Deleted => Refusal::fatal("42501", "tenantry: there is no such tenant"),
             End::Killed => Refusal::fatal("57P01", "tenantry: an operator ended this connection"),
             End::Shutdown => Refusal::shutting_down(),
-            End::TransactionTime => Refusal::fatal("57014", "tenantry: the transaction took longer than the tenant's plan allows")
-                .hint("Use shorter transactions, or raise transaction_time."),
-            End::IdleInTransaction => Refusal::fatal("25P03", "tenantry: a transaction was left open for longer than the tenant's plan allows")
-                .hint("Commit before waiting for anything else, or raise idle_in_transaction."),
+            End::TransactionTime => {
+                Refusal::fatal("57014", "tenantry: the transaction took longer than the tenant's plan allows")
+                    .hint("Use shorter transactions, or raise transaction_time.")
+            }
+            End::IdleInTransaction => Refusal::fatal(
+                "25P03",
+                "tenantry: a transaction was left open for longer than the tenant's plan allows",
+            )
+            .hint("Commit before waiting for anything else, or raise idle_in_transaction."),
             End::SlowReader => return Some(Over::Left),
         };
         Some(Over::Told(refusal))
@@ -372,11 +388,7 @@ impl Session {
 }
 
 impl Lease {
-    fn enter_for(
-        &mut self,
-        want: &Want<'_>,
-        opening: Opening,
-    ) -> Result<Entry, tenantry_model::token::TokenError> {
+    fn enter_for(&mut self, want: &Want<'_>, opening: Opening) -> Result<Entry, tenantry_model::token::TokenError> {
         let pool = Rc::clone(self.pool());
         let link: &mut Link = self;
         link.enter(want, opening, pool.signer.as_ref())

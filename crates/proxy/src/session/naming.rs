@@ -3,6 +3,7 @@
 use tenantry_edge::admission::{Admitted, Claim};
 
 use super::Session;
+use crate::ablation::{Protection, removed};
 use crate::context;
 use crate::identify::naming::{self, Naming};
 use crate::link::Link;
@@ -39,21 +40,26 @@ impl Session {
 
     /// The tenant is named by a statement inside a transaction that began without one, or once more in one that has
     /// one: then it must be the same, since the context would stay the former's.
-    pub(super) fn name_within(&mut self, naming: Naming, link: &mut Link) -> Result<(), Refusal> {
+    pub(super) fn name_within(&mut self, naming: Naming, link: &mut Link, before_query: bool) -> Result<(), Refusal> {
         if naming == Naming::Nobody {
             return Ok(());
         }
         let admitted = self.admit(naming)?;
+        if self.named && removed(Protection::OneTenant) {
+            return Ok(());
+        }
         if self.named {
             let is_same = |a: &Admitted| a.number() == admitted.number() && a.scope() == admitted.scope();
             return match &self.current {
                 Some(current) if is_same(current) => Ok(()),
-                _ => Err(Refusal::fatal("42501", "tenantry: a transaction has one tenant, and this one names a second")
-                    .hint("End the transaction first; name the tenant in the first statement of the next.")),
+                _ => {
+                    Err(Refusal::fatal("42501", "tenantry: a transaction has one tenant, and this one names a second")
+                        .hint("End the transaction first; name the tenant in the first statement of the next."))
+                }
             };
         }
         let Some(signer) = &self.pool.signer else { return Ok(()) };
-        link.enter_inside(&admitted, signer).map_err(|error| Refusal::context(&error.to_string()))?;
+        link.enter_inside(&admitted, signer, before_query).map_err(|error| Refusal::context(&error.to_string()))?;
         self.unnamed_here = false;
         self.current = Some(admitted);
         self.named = true;

@@ -10,6 +10,7 @@ use tenantry_wire::frontend::{self, TargetKind};
 use tenantry_wire::tag::frontend as tag;
 
 use super::Session;
+use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::identify::naming::{self, Naming};
 use crate::link::{Expect, Held, Kind, Link};
@@ -29,6 +30,9 @@ const NAME_BYTES_MAX: usize = 1024;
 /// Longest Parse message: it has to be kept whole.
 const PARSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Longest of the messages that hold a name or a reason and nothing else.
+const SHORT_BYTES_MAX: usize = 16 * 1024;
+
 /// Names of statements on server connections begin like this; clients cannot use them.
 const OURS: &[u8] = b"tenantry_";
 
@@ -45,12 +49,19 @@ impl Session {
                 link.out.push(&available[..count]);
                 self.passing -= count;
                 self.cursor += count;
+                self.forget_sent();
                 if self.passing > 0 {
                     return Ok(());
                 }
                 continue;
             }
             let Some(header) = frontend::header(available).map_err(Refusal::violation)? else { return Ok(()) };
+            if self.entering && self.cursor + header.len > REPLAY_BYTES_MAX {
+                // too much to keep and send twice: the context has to stand first, which the server says when asked
+                frontend::write_flush(link.out.tail());
+                self.alone = true;
+                return Ok(());
+            }
             let whole = available.len() >= header.len;
             let looked_at = match header.tag {
                 tag::PARSE if header.len > PARSE_BYTES_MAX => {
@@ -59,25 +70,36 @@ impl Session {
                 tag::QUERY | tag::BIND | tag::COPY_DATA | tag::FUNCTION_CALL => {
                     whole || available.len() >= LOOKED_AT_BYTES
                 }
+                tag::PARSE => whole,
+                _ if header.len > SHORT_BYTES_MAX => {
+                    return Err(Refusal::violation(format_args!("message `{}` is too long", char::from(header.tag))));
+                }
                 _ => whole,
             };
             if !looked_at {
+                self.wanted = header.len;
                 return Ok(());
             }
+            self.wanted = 0;
             let goes_on = self.message(header.tag, header.len, link)?;
             if !goes_on {
                 return Ok(());
             }
-            if !self.entering {
-                self.input.consume(self.cursor);
-                self.cursor = 0;
-            }
+            self.forget_sent();
+        }
+    }
+
+    /// What was sent goes out of memory, unless it may have to be sent again on another connection.
+    fn forget_sent(&mut self) {
+        if !self.entering {
+            self.input.consume(self.cursor);
+            self.cursor = 0;
         }
     }
 
     /// Whether the client's next message has to wait for an answer of the server.
     fn must_wait(&mut self, link: &Link) -> bool {
-        if self.entering && (self.alone || self.cursor > REPLAY_BYTES_MAX) {
+        if self.entering && self.alone {
             return true;
         }
         if link.is_stale() && !link.unsynced && !link.copy_in && !link.expect.is_empty() {
@@ -97,7 +119,7 @@ impl Session {
     /// One message, whole or (of large ones) its beginning. `false`: stop here.
     fn message(&mut self, tag: u8, length: usize, link: &mut Link) -> Result<bool, Refusal> {
         if matches!(tag, tag::QUERY | tag::PARSE | tag::BIND) && link.can_be_renewed() {
-            self.renew(link)?;
+            self.renew(tag == tag::QUERY, link)?;
         }
         match tag {
             tag::QUERY => return self.query(length, link),
@@ -145,9 +167,9 @@ impl Session {
     }
 
     /// A transaction goes on for longer than its context is good for.
-    fn renew(&mut self, link: &mut Link) -> Result<(), Refusal> {
+    fn renew(&mut self, before_query: bool, link: &mut Link) -> Result<(), Refusal> {
         if let (Some(tenant), Some(signer)) = (&self.current, &self.pool.signer) {
-            link.write_setting(tenant, signer).map_err(|error| Refusal::context(&error.to_string()))?;
+            link.renew(tenant, signer, before_query).map_err(|error| Refusal::context(&error.to_string()))?;
             self.unnamed_here = false;
         }
         Ok(())
@@ -190,11 +212,8 @@ impl Session {
         let opening = Opening::of(text);
         link.read_only |= text::begins_read_only(text);
         let deallocated = if opening == Opening::Deallocate { text::deallocated(text) } else { None };
-        let naming = if self.names_tenants() {
-            naming::of_query(text, &self.settings().presets)
-        } else {
-            Naming::Nobody
-        };
+        let naming =
+            if self.names_tenants() { naming::of_query(text, &self.settings().presets) } else { Naming::Nobody };
         if self.entering && matches!(opening, Opening::DeallocateAll | Opening::Deallocate) {
             // it cannot be undone, should everything have to be sent again
             return Ok(false);
@@ -215,7 +234,7 @@ impl Session {
                 _ => {}
             }
         }
-        self.name_within(naming, link)?;
+        self.name_within(naming, link, true)?;
         self.remember_setting(opening, length, link);
         self.forward(length, link);
         self.unnamed.clear();
@@ -227,7 +246,7 @@ impl Session {
     /// Leaves behind what answer is expected to a simple query.
     fn remember_setting(&mut self, opening: Opening, length: usize, link: &mut Link) {
         let mut expect = Expect::client(Kind::Query);
-        expect.harmless = opening == Opening::SetLocal;
+        expect.harmless = matches!(opening, Opening::SetLocal | Opening::SetTransaction);
         if opening == Opening::Set && link.status == TransactionStatus::Idle {
             let available = &self.input.unread()[self.cursor..];
             let text = available.get(5..length.saturating_sub(1)).unwrap_or_default();
@@ -248,7 +267,7 @@ impl Session {
         let parse = frontend::parse(&message[5..]).map_err(Refusal::violation)?;
         link.unsynced = true;
         link.read_only |= text::begins_read_only(parse.query);
-        if parse.name.is_empty() || self.transparent {
+        if parse.name.is_empty() || self.transparent || removed(Protection::Names) {
             if parse.name.is_empty() {
                 self.unnamed.clear();
                 self.unnamed.extend_from_slice(message);
@@ -310,22 +329,26 @@ impl Session {
         was_known
     }
 
-    /// Whether a statement is prepared on the connection, or is about to be.
+    /// Whether a statement is prepared on the connection, or is about to be in this batch: what an earlier one
+    /// prepares may be skipped because of an error there.
     fn has(&self, statement: &Rc<Statement>, link: &mut Link) -> bool {
+        let prepares = |e: &Expect| e.statement.as_ref().is_some_and(|s| s.number == statement.number);
         link.prepared.touch(statement.number)
-            || link.expect.iter().any(|e| e.statement.as_ref().is_some_and(|s| s.number == statement.number))
+            || link.expect.iter().rev().take_while(|e| !e.ends_with_ready()).any(prepares)
     }
 
     /// Prepares a statement on the connection, and closes another if there are too many.
     /// `client_name`: the client asked for it, under this name.
     fn prepare(&mut self, statement: &Rc<Statement>, client_name: Option<&Rc<[u8]>>, link: &mut Link) {
-        if link.prepared.len() >= self.worker.settings().prepared_max {
-            if let Some(old) = link.prepared.evict() {
-                let name = Statement::name_of(old);
-                // a name of ours always fits
-                if frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
-                    link.expect.push_back(Expect::own(Kind::Close));
-                }
+        let evicted =
+            if link.prepared.len() >= self.worker.settings().prepared_max { link.prepared.evict() } else { None };
+        // its own name is closed too: it may still be taken there, by a statement we have stopped relying on or by SQL
+        let own_name = (!removed(Protection::CloseFirst)).then_some(statement.number);
+        for number in evicted.into_iter().chain(own_name) {
+            let name = Statement::name_of(number);
+            // a name of ours always fits
+            if frontend::write_close(link.out.tail(), TargetKind::Statement, name.as_bytes()).is_ok() {
+                link.expect.push_back(Expect::own(Kind::Close));
             }
         }
         let (name, key) = (statement.server_name(), &statement.key);
@@ -351,7 +374,7 @@ impl Session {
                 None => &[],
             };
             let naming = if whole { naming::of_bind(text, body, &self.settings().presets) } else { Naming::Nobody };
-            self.name_within(naming, link)?;
+            self.name_within(naming, link, false)?;
         }
         let text: &[u8] = match &known {
             Some(statement) => &statement.key.query,
@@ -473,7 +496,7 @@ fn bound_setting(text: &[u8], link: &Link) -> BoundSetting {
         return (false, None);
     }
     match Opening::of(text) {
-        Opening::SetLocal => (true, None),
+        Opening::SetLocal | Opening::SetTransaction => (true, None),
         Opening::Set if link.status == TransactionStatus::Idle => (false, text::setting(text)),
         _ => (false, None),
     }

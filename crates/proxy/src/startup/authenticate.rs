@@ -11,6 +11,7 @@ use tenantry_wire::scram::{self, Decoy, Exchange, NONCE_BYTES, Verifier};
 use tokio::io::AsyncWriteExt;
 
 use super::{Door, Stop};
+use crate::ablation::{Protection, removed};
 use crate::context;
 use crate::refusal::Refusal;
 use crate::settings::LoginSettings;
@@ -55,9 +56,13 @@ impl Door {
 
     async fn by_scram(&mut self, user: &str, proof: &Proof<'_>) -> Result<(), Stop> {
         let candidates = candidates(proof);
+        if candidates.is_empty() && removed(Protection::Decoy) {
+            return Err(Refusal::fatal("28P01", "tenantry: there is no such user").into());
+        }
         let decoy = Decoy::new(self.worker.settings().mock_secret, scram::ITERATIONS_MIN);
         let mut nonce = [0; NONCE_BYTES];
-        getrandom::fill(&mut nonce).map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;
+        getrandom::fill(&mut nonce)
+            .map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;
         let mut exchange =
             Exchange::new(user, &candidates, &decoy, self.end_point.as_deref(), nonce).map_err(|e| failed(&e))?;
         let mut out = Vec::new();
@@ -85,7 +90,9 @@ impl Door {
     async fn by_token(&mut self, proof: &Proof<'_>) -> Result<Proven, Stop> {
         let is_local = self.address.is_none_or(|address| address.is_loopback());
         if !self.reader.stream.is_tls() && !is_local {
-            return Err(Refusal::fatal("28000", "tenantry: a token is taken over TLS only").hint("Connect with sslmode=require or better.").into());
+            return Err(Refusal::fatal("28000", "tenantry: a token is taken over TLS only")
+                .hint("Connect with sslmode=require or better.")
+                .into());
         }
         let mut out = Vec::new();
         backend::write_cleartext(&mut out);

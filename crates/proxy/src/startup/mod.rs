@@ -92,7 +92,8 @@ impl Drop for Place<'_> {
 
 /// `None`: the client was told why not, or is gone.
 async fn log_in(worker: Rc<Worker>, stream: Stream, address: Option<IpAddr>) -> Option<Login> {
-    let mut door = Door { reader: Reader::new(stream), user: String::new(), end_point: None, names: Vec::new(), worker, address };
+    let mut door =
+        Door { reader: Reader::new(stream), user: String::new(), end_point: None, names: Vec::new(), worker, address };
     match door.enter().await {
         Ok(session) => session,
         Err(Stop::Refused(refusal)) => {
@@ -173,9 +174,8 @@ impl Door {
         let login = find(who.role);
         let pool = self.worker.pool(&database);
         let is_console = database == console::DATABASE;
-        let may = |login: &LoginSettings| {
-            is_console || login.databases.is_empty() || login.databases.contains(&database)
-        };
+        let may =
+            |login: &LoginSettings| is_console || login.databases.is_empty() || login.databases.contains(&database);
         let login = login.filter(|login| may(login));
 
         // whatever is wrong is said only after the password: a stranger learns nothing
@@ -273,9 +273,12 @@ impl Door {
     /// Agrees on the version of the protocol, as the server does.
     async fn negotiate(&mut self, message: &StartupMessage) -> Result<(), Stop> {
         if message.version.major != ProtocolVersion::V3_0.major {
-            return Err(Refusal::fatal("0A000", format!("tenantry: protocol {}.{} is not supported", message.version.major, message.version.minor))
-                .hint("Supported are 3.0 and 3.2.")
-                .into());
+            return Err(Refusal::fatal(
+                "0A000",
+                format!("tenantry: protocol {}.{} is not supported", message.version.major, message.version.minor),
+            )
+            .hint("Supported are 3.0 and 3.2.")
+            .into());
         }
         if message.values("replication").any(|value| !matches!(value, "false" | "off" | "no" | "0")) {
             return Err(Refusal::fatal("08P01", "tenantry: replication does not go through the proxy").into());
@@ -284,7 +287,8 @@ impl Door {
         if message.version.minor > ProtocolVersion::V3_2.minor || !unknown.is_empty() {
             let newest = message.version.minor.min(ProtocolVersion::V3_2.minor);
             let mut out = Vec::new();
-            backend::write_negotiate_protocol_version(&mut out, u32::from(newest), &unknown).map_err(Refusal::violation)?;
+            backend::write_negotiate_protocol_version(&mut out, u32::from(newest), &unknown)
+                .map_err(Refusal::violation)?;
             self.reader.stream.write_all(&out).await?;
         }
         Ok(())
@@ -301,9 +305,10 @@ impl Door {
     ) -> Result<Option<(Box<Session>, usize)>, Stop> {
         let worker = Rc::clone(&self.worker);
         let connection = match &fixed {
-            Some(tenant) => Some(Occupancy::try_connection(tenant).map_err(|over| {
-                Refusal::fatal(over.sqlstate(), over.to_string()).hint(over.hint())
-            })?),
+            Some(tenant) => Some(
+                Occupancy::try_connection(tenant)
+                    .map_err(|over| Refusal::fatal(over.sqlstate(), over.to_string()).hint(over.hint()))?,
+            ),
             None => None,
         };
         if worker.is_stopping() {
@@ -311,7 +316,8 @@ impl Door {
         }
         let welcome = greet::welcome(&pool).await?;
         let mut secret = [0; SECRET_BYTES];
-        getrandom::fill(&mut secret).map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;
+        getrandom::fill(&mut secret)
+            .map_err(|_| Refusal::fatal("58000", "tenantry: the system gives no random numbers"))?;
         let secret_length = if version.minor >= ProtocolVersion::V3_2.minor { SECRET_BYTES } else { 4 };
         let name: Rc<str> = login.name.as_str().into();
         let client = Client::new(
@@ -340,8 +346,7 @@ impl Door {
         let _ = self.reader.stream.flush().await;
         let (stream, early) = self.reader.take();
         let login = Rc::new(settings::Login { mode: login.mode, name });
-        let session =
-            Session::new(Start { worker, client, pool, login, stream, fixed, connection, parameters, early });
+        let session = Session::new(Start { worker, client, pool, login, stream, fixed, connection, parameters, early });
         Ok(Some((Box::new(session), place)))
     }
 }

@@ -6,8 +6,7 @@ use crate::wire::{Batch, Reply};
 const BODIES: &str = "SELECT body FROM notes";
 
 fn only(reply: &Reply, tenant: &str) {
-    let rows = usize::try_from(ROWS).unwrap();
-    assert_eq!(reply.column(), vec![canary(tenant); rows], "{reply:?}");
+    assert_eq!(reply.column(), [canary(tenant); ROWS], "{reply:?}");
 }
 
 #[tokio::test]

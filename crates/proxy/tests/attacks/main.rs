@@ -8,7 +8,11 @@ mod scene;
 #[path = "wire.rs"]
 mod wire;
 
+mod ablation;
 mod base;
+mod cancel;
 mod context;
+mod door;
 mod protocol;
 mod state;
+mod statements;

@@ -271,3 +271,60 @@ async fn w21_w23_w24_what_is_no_message_ends_only_its_connection() {
     let reply = early.reply().await;
     assert!(reply.status == ' ' && !reply.holds("CANARY"), "{reply:?}");
 }
+
+/// The context is refused inside a transaction that began without one: the client is told at once, and is not left
+/// waiting for an answer to what the server passed over.
+#[tokio::test]
+async fn w11_a_refusal_inside_a_transaction_is_answered() {
+    let scene = Scene::new(1).await;
+    let id = crate::scene::TENANTS[0].1;
+    for simple in [true, false] {
+        let mut backend = scene.backend().await;
+        backend.query("BEGIN ISOLATION LEVEL REPEATABLE READ").await.good();
+        // from now on no context is taken
+        backend.query("SELECT tenantry.bind_session()").await.good();
+        let reply = if simple {
+            backend.query("SET LOCAL app.tenant_id = 'acme'").await
+        } else {
+            backend.batch(Batch::default().run("SELECT set_config('app.tenant_id', $1, true)", &[id]).sync()).await
+        };
+        assert_eq!((reply.code(), reply.status), ("42501", 'E'), "{simple}: {reply:?}");
+        assert_eq!(backend.query(BODIES).await.code(), "25P02");
+        assert_eq!(backend.query("ROLLBACK").await.good().status, 'I');
+        next_is_itself(&scene, "a refused context").await;
+    }
+}
+
+/// A cursor held beyond its transaction is its client's as long as that is connected, and nobody's after it.
+#[tokio::test]
+async fn s03_a_held_cursor_is_its_clients() {
+    let scene = Scene::new(2).await;
+    let mut a = scene.tenant("acme").await;
+    a.query("DECLARE c CURSOR WITH HOLD FOR SELECT body FROM notes").await.good();
+    let mut b = scene.tenant("bolt").await;
+    assert_eq!(b.query("FETCH ALL FROM c").await.code(), "34000");
+    assert_eq!(a.query("FETCH 1 FROM c").await.column(), [canary("acme")]);
+    assert_eq!(a.query(BODIES).await.column(), [canary("acme"); 3]);
+    assert_eq!(a.query("FETCH ALL FROM c").await.column(), [canary("acme"); 2]);
+    drop(a);
+    assert_eq!(scene.tenant("acme").await.query("FETCH ALL FROM c").await.code(), "34000");
+}
+
+/// In session mode the connection is the client's with all that it leaves on it.
+#[tokio::test]
+async fn s01_a_session_keeps_its_own_state_and_leaves_none() {
+    let scene = Scene::new(1).await;
+    let mut a = scene.log_in("kept.acme", &crate::scene::password("acme"), &[]).await.unwrap();
+    a.query("SET TimeZone = 'Asia/Tokyo'").await.good();
+    a.query("PREPARE p AS SELECT body FROM notes").await.good();
+    a.query("LISTEN x").await.good();
+    assert_eq!(a.query("EXECUTE p").await.column(), [canary("acme"); 3]);
+    assert_eq!(a.query("SHOW TimeZone").await.value(), "Asia/Tokyo");
+    assert_eq!(a.query("SELECT * FROM pg_listening_channels()").await.value(), "x");
+    assert_eq!(a.query("EXECUTE p").await.column(), [canary("acme"); 3]);
+    assert_eq!(a.query(BODIES).await.column(), [canary("acme"); 3]);
+    drop(a);
+    let mut b = scene.log_in("kept.bolt", &crate::scene::password("bolt"), &[]).await.unwrap();
+    assert_eq!(b.query("EXECUTE p").await.code(), "26000");
+    assert_eq!(b.query(BODIES).await.column(), [canary("bolt"); 3]);
+}

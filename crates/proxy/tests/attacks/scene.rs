@@ -10,6 +10,7 @@ use tenantry_edge::admission::PassKeys;
 use tenantry_edge::directory::{Credential, Directory, SnapshotBuilder, TenantFacts, TenantState};
 use tenantry_model::token::{ContextKey, PassClaims};
 use tenantry_model::{Ident, KeyKind, TenantKey};
+use tenantry_proxy::ablation::Protection;
 use tenantry_proxy::settings::{Database, LoginSettings, Mode, Server, SlotLogin};
 use tenantry_proxy::{Proxy, Settings};
 use tenantry_wire::scram::{ITERATIONS_MIN, Verifier};
@@ -89,6 +90,18 @@ impl Scene {
 
     /// Starts a proxy, in place of one that runs.
     pub(crate) fn start(&mut self, change: impl FnOnce(&mut Settings, &mut Database)) {
+        self.start_as(change, None);
+    }
+
+    /// The same, without one of its protections.
+    pub(crate) fn start_without(&mut self, protection: Option<Protection>) {
+        self.start_as(|_, _| {}, protection);
+    }
+
+    fn start_as(&mut self, change: impl FnOnce(&mut Settings, &mut Database), without: Option<Protection>) {
+        if let Some(running) = self.proxy.take() {
+            running.stop();
+        }
         let slot = |user: &String| SlotLogin { user: user.clone(), password: SecretString::from("test-only") };
         let mut database = Database {
             name: "shop".into(),
@@ -134,12 +147,12 @@ impl Scene {
             queue_wait: Duration::from_secs(10),
             login_within: Duration::from_secs(10),
             read_within: std::time::Duration::from_secs(60),
-        drain_within: Duration::from_secs(1),
+            drain_within: Duration::from_secs(1),
             mock_secret: [7; 32],
         };
         change(&mut settings, &mut database);
         settings.databases.push(Arc::new(database));
-        let proxy = Proxy::start(settings).expect("a proxy");
+        let proxy = Proxy::start_without(settings, without).expect("a proxy");
         self.at = proxy.addresses()[0];
         self.proxy = Some(proxy);
     }
@@ -192,7 +205,7 @@ impl Scene {
 pub(crate) const BODIES: &str = "SELECT body FROM notes";
 
 /// Rows of each tenant.
-pub(crate) const ROWS: i64 = 3;
+pub(crate) const ROWS: usize = 3;
 
 async fn install(db: &tenantry_testkit::Database, size: usize) -> Vec<String> {
     let role = |name: &str| Ident::new(db.role(name)).expect("a short name");

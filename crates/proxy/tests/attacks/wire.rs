@@ -236,14 +236,13 @@ impl Wire {
     /// The next message; `None` at the end.
     pub(crate) async fn message(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
-            if let Some(header) = backend::header(&self.buffer).expect("messages of the protocol") {
-                if self.buffer.len() >= header.len {
-                    let body = self.buffer[5..header.len].to_vec();
-                    self.buffer.drain(..header.len);
-                    return Some((header.tag, body));
-                }
+            let header = backend::header(&self.buffer).expect("messages of the protocol");
+            if let Some(header) = header.filter(|header| self.buffer.len() >= header.len) {
+                let body = self.buffer[5..header.len].to_vec();
+                self.buffer.drain(..header.len);
+                return Some((header.tag, body));
             }
-            let mut chunk = [0; 16 * 1024];
+            let mut chunk = vec![0; 16 * 1024];
             let read = tokio::time::timeout(HANG, self.stream.read(&mut chunk)).await;
             match read.expect("the proxy answers") {
                 Ok(count) if count > 0 => self.buffer.extend_from_slice(&chunk[..count]),

@@ -102,6 +102,8 @@ fn standby(folder: &Path) -> (Server, u16) {
         ("max_prepared_transactions", "20"),
         ("fsync", "off"),
         ("ssl", "off"),
+        // nobody cancels what the test asks for
+        ("max_standby_streaming_delay", "-1"),
     ];
     let log = folder.join("log");
     let run = Run {

@@ -56,12 +56,7 @@ impl Link {
     }
 
     /// Renews the context of the transaction that is open, before the client's next message.
-    pub(crate) fn renew(
-        &mut self,
-        tenant: &Admitted,
-        signer: &Signer,
-        before_query: bool,
-    ) -> Result<(), TokenError> {
+    pub(crate) fn renew(&mut self, tenant: &Admitted, signer: &Signer, before_query: bool) -> Result<(), TokenError> {
         // what was set before the transaction is renewed for what comes after it, too
         let local = !self.holds_a_tenant();
         self.entered_inside |= !local;

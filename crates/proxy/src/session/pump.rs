@@ -10,6 +10,7 @@ use tenantry_wire::frontend::{self, TargetKind};
 use tenantry_wire::tag::frontend as tag;
 
 use super::Session;
+use super::parts::{NAME_BYTES_MAX, name_end, unnamed_text};
 use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::identify::naming::{self, Naming};
@@ -25,8 +26,6 @@ pub(super) const OUT_BYTES_MAX: usize = 64 * 1024;
 const REPLAY_BYTES_MAX: usize = 64 * 1024;
 /// As much of a statement's text as is looked at.
 const LOOKED_AT_BYTES: usize = 2048;
-/// Longest name of a statement or portal.
-const NAME_BYTES_MAX: usize = 1024;
 /// Longest Parse message: it has to be kept whole.
 const PARSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -164,15 +163,6 @@ impl Session {
             _ => return Err(Refusal::violation(format_args!("message `{}` out of turn", char::from(tag)))),
         }
         Ok(true)
-    }
-
-    /// A transaction goes on for longer than its context is good for.
-    fn renew(&mut self, before_query: bool, link: &mut Link) -> Result<(), Refusal> {
-        if let (Some(tenant), Some(signer)) = (&self.current, &self.pool.signer) {
-            link.renew(tenant, signer, before_query).map_err(|error| Refusal::context(&error.to_string()))?;
-            self.unnamed_here = false;
-        }
-        Ok(())
     }
 
     /// Sends the next message as it is; what has not come yet of a large one follows.
@@ -500,18 +490,4 @@ fn bound_setting(text: &[u8], link: &Link) -> BoundSetting {
         Opening::Set if link.status == TransactionStatus::Idle => (false, text::setting(text)),
         _ => (false, None),
     }
-}
-
-/// Where a name ends.
-fn name_end(bytes: &[u8]) -> Result<usize, Refusal> {
-    bytes
-        .iter()
-        .take(NAME_BYTES_MAX)
-        .position(|b| *b == 0)
-        .ok_or_else(|| Refusal::violation("a name of a Bind message has no end"))
-}
-
-/// The text in a kept Parse message.
-fn unnamed_text(message: &[u8]) -> &[u8] {
-    message.get(5..).and_then(|body| frontend::parse(body).ok()).map_or(&[], |parse| parse.query)
 }

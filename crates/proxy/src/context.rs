@@ -1,6 +1,6 @@
 //! Signing the context of a tenant for a server connection.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tenantry_edge::admission::Admitted;
 use tenantry_model::TenantKey;
@@ -8,6 +8,9 @@ use tenantry_model::token::{ContextKey, SessionClaims, StatelessClaims, TokenErr
 
 /// How long a signed context may take to reach the server, in seconds. It is checked once, on arrival.
 const ARRIVES_WITHIN_SECONDS: i64 = 30;
+
+/// A context in a setting is good for 30 s at most. A statement that begins after this gets another first.
+pub(crate) const STATELESS_RENEWED_AFTER: Duration = Duration::from_secs(20);
 
 /// Signs for one database.
 pub(crate) struct Signer {
@@ -41,7 +44,8 @@ impl Signer {
         self.key.sign_session(&claims(tenant, session_no, counter))
     }
 
-    /// A context for the setting `tenantry.context`, where none can be held.
+    /// A context for the setting `tenantry.context`, where none can be held. It has to be renewed after
+    /// [`STATELESS_RENEWED_AFTER`].
     pub(crate) fn stateless(&self, tenant: &Admitted, backend_pid: i32) -> Result<String, TokenError> {
         let expires_at = now() + ARRIVES_WITHIN_SECONDS - 1;
         let (tenant, scope) = (tenant.key().clone(), tenant.scope().cloned());

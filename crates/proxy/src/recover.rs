@@ -94,6 +94,7 @@ async fn rest(worker: &Worker, lease: &mut Lease) -> Result<(), Hopeless> {
         lease.entered_inside = false;
     }
     lease.rolled_back = false;
+    lease.transaction_ended();
     lease.dirty |= lease.held_cursors > 0;
     lease.held_cursors = 0;
     while lease.cancels.get() > 0 {

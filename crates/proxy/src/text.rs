@@ -70,6 +70,30 @@ impl Opening {
     }
 }
 
+/// Bytes of a statement in which the mode of its transaction is looked for.
+const MODES_BYTES: usize = 128;
+
+/// Whether a text begins a READ ONLY transaction, or makes the one that is open so.
+pub(crate) fn begins_read_only(text: &[u8]) -> bool {
+    let mut words = Words { rest: &text[..text.len().min(MODES_BYTES)] };
+    let Some(first) = words.word() else { return false };
+    if !["BEGIN", "START", "SET"].iter().any(|k| first.eq_ignore_ascii_case(k.as_bytes())) {
+        return false;
+    }
+    let mut before = first;
+    if before.eq_ignore_ascii_case(b"SET") && !words.word().is_some_and(|w| w.eq_ignore_ascii_case(b"TRANSACTION")) {
+        return false;
+    }
+    loop {
+        while words.take(b',') {}
+        let Some(word) = words.word() else { return false };
+        if word.eq_ignore_ascii_case(b"ONLY") && before.eq_ignore_ascii_case(b"READ") {
+            return true;
+        }
+        before = word;
+    }
+}
+
 /// The name a `DEALLOCATE` gives, as the server would fold it.
 pub(crate) fn deallocated(text: &[u8]) -> Option<Vec<u8>> {
     let mut words = Words { rest: text };
@@ -260,6 +284,21 @@ pub(crate) fn comment_end(text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn transactions_that_cannot_write() {
+        for text in [
+            "BEGIN READ ONLY",
+            "begin transaction isolation level repeatable read, read only",
+            "START TRANSACTION READ /* x */ ONLY;",
+            "SET TRANSACTION READ ONLY",
+        ] {
+            assert!(begins_read_only(text.as_bytes()), "{text}");
+        }
+        for text in ["BEGIN", "BEGIN READ WRITE", "SELECT 1 READ ONLY", "SET x = 'READ ONLY'", "SET LOCAL a TO b", ""] {
+            assert!(!begins_read_only(text.as_bytes()), "{text}");
+        }
+    }
 
     #[test]
     fn openings() {

@@ -6,6 +6,7 @@
 
 mod expect;
 mod scan;
+mod standby;
 mod write;
 
 use std::cell::Cell;
@@ -110,6 +111,10 @@ pub(crate) struct Link {
     pub(crate) standby: bool,
     /// What the console shows of it.
     pub(crate) shown: Rc<Shown>,
+    /// The context stands in a setting and has to be renewed from then on.
+    pub(crate) stateless_until: Option<Instant>,
+    /// The transaction that is open was begun READ ONLY, as far as is known.
+    pub(crate) read_only: bool,
     /// Cancel requests on their way to it.
     pub(crate) cancels: Rc<Cell<u32>>,
     pub(crate) made_at: Instant,

@@ -261,7 +261,9 @@ impl Link {
             }
             tag::PARAMETER_STATUS => {
                 let (name, value) = backend::parameter_status(body)?;
-                self.standby = if name == "in_hot_standby" { value == "on" } else { self.standby };
+                if name == "in_hot_standby" && self.standby != (value == "on") {
+                    self.doom("the server was promoted");
+                }
                 // a rollback of the change of context brings the former user's settings back for a moment
                 let anothers = self.entered_inside && self.rolled_back && !removed(Protection::OwnSettings);
                 if own || anothers || front.is_none() {

@@ -39,7 +39,7 @@ pub(crate) struct Want<'a> {
 /// Types of the arguments of the typed `tenantry.hold`: int2, int8 four times, bytea.
 const TYPED: [u8; 26] = [0, 6, 0, 0, 0, 21, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 17];
 /// Type of one argument: text.
-const TEXT: [u8; 6] = [0, 1, 0, 0, 0, 25];
+pub(super) const TEXT: [u8; 6] = [0, 1, 0, 0, 0, 25];
 /// No types.
 const UNTYPED: [u8; 2] = [0, 0];
 
@@ -52,6 +52,9 @@ impl Link {
         first: Opening,
         signer: Option<&Signer>,
     ) -> Result<Entry, TokenError> {
+        if let Some(signer) = signer.filter(|_| self.standby) {
+            return self.enter_on_standby(want, signer);
+        }
         let held = Held::of(want.tenant);
         let dirty = self.dirty && !self.kept && !removed(Protection::Residue);
         let same_parameters = Rc::ptr_eq(want.parameters, &self.parameters);
@@ -59,6 +62,10 @@ impl Link {
         let reset = dirty || !self.parameters.is_covered_by(want.parameters);
         if !context && !reset && same_parameters {
             return Ok(Entry::Nothing);
+        }
+        if signer.is_some() && (context || reset) && self.defaults_to_read_only() {
+            // a former client's setting, under which nothing can be held
+            self.write_query("SET default_transaction_read_only = off");
         }
         if want.alone && context && !removed(Protection::OthersTexts) {
             self.close_others(&held);
@@ -130,6 +137,11 @@ impl Link {
         signer: &Signer,
         before_query: bool,
     ) -> Result<(), TokenError> {
+        if self.cannot_write() {
+            self.write_setting(tenant, signer, true, before_query)?;
+            self.unsure();
+            return Ok(());
+        }
         self.counter += 1;
         let token = signer.enter(tenant, self.session_no.unwrap_or_default(), self.counter)?;
         self.inline_refusals = true;
@@ -144,7 +156,7 @@ impl Link {
     }
 
     /// Brings the connection's settings to those of the client.
-    fn write_parameters(&mut self, wanted: &Rc<Parameters>) {
+    pub(super) fn write_parameters(&mut self, wanted: &Rc<Parameters>) {
         let changes = self.parameters.changes_to(wanted);
         if !changes.is_empty() {
             let calls: Vec<String> = (0..changes.len())
@@ -158,7 +170,7 @@ impl Link {
     }
 
     /// A statement of our own, unnamed: it cannot be mistaken for one that a client prepared.
-    fn write_statement(&mut self, query: &str, types: &[u8], values: &[Option<&[u8]>]) {
+    pub(super) fn write_statement(&mut self, query: &str, types: &[u8], values: &[Option<&[u8]>]) {
         let formats: &[i16] = if types == TYPED { &[1] } else { &[] };
         let out = self.out.tail();
         // nothing of ours holds a zero byte or is too long; what a client gave was checked when it came

@@ -245,6 +245,8 @@ async fn connect_once(pool: &Pool, slot: &Slot) -> Result<Made, ConnectError> {
     let shown = Rc::new(Shown { process, user: Rc::clone(&slot.user), made_at: now });
     Ok(Made::Whole(Box::new(Link {
         shown,
+        stateless_until: None,
+        read_only: false,
         stream: talk.stream,
         slot: slot.clone(),
         process,

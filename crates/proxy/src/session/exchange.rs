@@ -201,6 +201,7 @@ impl Session {
                 }
                 link.entered_inside = false;
                 link.rolled_back = false;
+                link.transaction_ended();
             }
             // whoever has sent more already waits for the server, not the server for him
             let idles = link.status != TransactionStatus::Idle && link.expect.is_empty();

@@ -10,6 +10,7 @@ mod exchange;
 mod first;
 mod local;
 mod naming;
+mod parts;
 mod pump;
 
 use std::collections::HashMap;

@@ -65,4 +65,13 @@ impl Session {
         self.named = true;
         Ok(())
     }
+
+    /// A transaction goes on for longer than its context is good for.
+    pub(super) fn renew(&mut self, before_query: bool, link: &mut Link) -> Result<(), Refusal> {
+        if let (Some(tenant), Some(signer)) = (&self.current, &self.pool.signer) {
+            link.renew(tenant, signer, before_query).map_err(|error| Refusal::context(&error.to_string()))?;
+            self.unnamed_here = false;
+        }
+        Ok(())
+    }
 }

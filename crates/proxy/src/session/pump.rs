@@ -10,6 +10,7 @@ use tenantry_wire::frontend::{self, TargetKind};
 use tenantry_wire::tag::frontend as tag;
 
 use super::Session;
+use super::parts::{NAME_BYTES_MAX, name_end, unnamed_text};
 use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::identify::naming::{self, Naming};
@@ -25,8 +26,6 @@ pub(super) const OUT_BYTES_MAX: usize = 64 * 1024;
 const REPLAY_BYTES_MAX: usize = 64 * 1024;
 /// As much of a statement's text as is looked at.
 const LOOKED_AT_BYTES: usize = 2048;
-/// Longest name of a statement or portal.
-const NAME_BYTES_MAX: usize = 1024;
 /// Longest Parse message: it has to be kept whole.
 const PARSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -102,6 +101,10 @@ impl Session {
         if self.entering && self.alone {
             return true;
         }
+        if link.is_stale() && !link.unsynced && !link.copy_in && !link.expect.is_empty() {
+            // first the answers, then a new context, then the next statement
+            return true;
+        }
         if self.boundary {
             if !link.expect.is_empty() {
                 return true;
@@ -109,7 +112,7 @@ impl Session {
             self.boundary = false;
         }
         // the transaction is over: the next one may be another tenant's, or needs the context once more
-        self.sent && link.is_idle() && (self.names_tenants() || link.held == Held::Unknown)
+        self.sent && link.is_idle() && (self.names_tenants() || link.held == Held::Unknown || link.is_stale())
     }
 
     /// One message, whole or (of large ones) its beginning. `false`: stop here.
@@ -120,6 +123,9 @@ impl Session {
             return Ok(true);
         }
         link.skipping = false;
+        if matches!(tag, tag::QUERY | tag::PARSE | tag::BIND) && link.can_be_renewed() {
+            self.renew(tag == tag::QUERY, link)?;
+        }
         match tag {
             tag::QUERY => return self.query(length, link),
             tag::PARSE => self.parse(length, link)?,
@@ -200,6 +206,7 @@ impl Session {
         let body = self.body(length);
         let text = if whole { frontend::query(body).map_err(Refusal::violation)? } else { body };
         let opening = Opening::of(text);
+        link.read_only |= text::begins_read_only(text);
         let deallocated = if opening == Opening::Deallocate { text::deallocated(text) } else { None };
         let naming =
             if self.names_tenants() { naming::of_query(text, &self.settings().presets) } else { Naming::Nobody };
@@ -255,6 +262,7 @@ impl Session {
         let message = &self.input.unread()[self.cursor..self.cursor + length];
         let parse = frontend::parse(&message[5..]).map_err(Refusal::violation)?;
         link.unsynced = true;
+        link.read_only |= text::begins_read_only(parse.query);
         if parse.name.is_empty() || self.transparent || removed(Protection::Names) {
             if parse.name.is_empty() {
                 self.unnamed.clear();
@@ -488,18 +496,4 @@ fn bound_setting(text: &[u8], link: &Link) -> BoundSetting {
         Opening::Set if link.status == TransactionStatus::Idle => (false, text::setting(text)),
         _ => (false, None),
     }
-}
-
-/// Where a name ends.
-fn name_end(bytes: &[u8]) -> Result<usize, Refusal> {
-    bytes
-        .iter()
-        .take(NAME_BYTES_MAX)
-        .position(|b| *b == 0)
-        .ok_or_else(|| Refusal::violation("a name of a Bind message has no end"))
-}
-
-/// The text in a kept Parse message.
-fn unnamed_text(message: &[u8]) -> &[u8] {
-    message.get(5..).and_then(|body| frontend::parse(body).ok()).map_or(&[], |parse| parse.query)
 }

@@ -45,10 +45,10 @@ impl Followed {
         let mut interval = tokio::time::interval(LOOK_EVERY);
         loop {
             interval.tick().await;
-            if stamp(&self.path) != self.seen {
-                if let Err(failure) = self.again() {
-                    tracing::error!("the tenants stay as they were: {failure}");
-                }
+            if stamp(&self.path) != self.seen
+                && let Err(failure) = self.again()
+            {
+                tracing::error!("the tenants stay as they were: {failure}");
             }
         }
     }

@@ -9,6 +9,7 @@ mod help;
 mod proxy;
 mod registry_file;
 mod round_trip;
+mod standby;
 mod support;
 mod tls;
 mod up;

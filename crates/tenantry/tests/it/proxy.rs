@@ -11,11 +11,22 @@ use crate::support::{Case, SMALL, case, text};
 
 /// A proxy that runs. It is ended with the test.
 pub(crate) struct Serving {
-    child: Child,
+    child: Ended,
     pub(crate) port: u16,
     /// Where metrics are, if asked for.
     pub(crate) metrics: Option<String>,
     log: std::thread::JoinHandle<String>,
+}
+
+/// A process that is ended with the test, however that ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // it may have ended itself
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Serving {
@@ -34,7 +45,7 @@ impl Serving {
                 None => command.env_remove(name),
             };
         }
-        command.envs(environment.iter().copied());
+        command.envs(environment.iter().copied()).stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (mut port, mut metrics, mut said) = (None, None, String::new());
@@ -47,7 +58,7 @@ impl Serving {
             said += &format!("{line}\n");
         }
         let log = std::thread::spawn(move || lines.map_while(Result::ok).fold(said, |said, line| said + &line + "\n"));
-        Self { child, port: port.unwrap(), metrics, log }
+        Self { child: Ended(child), port: port.unwrap(), metrics, log }
     }
 
     pub(crate) fn target(&self, user: &str, password: &str, database: &str) -> Target {
@@ -59,7 +70,7 @@ impl Serving {
     }
 
     fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.child.0.id().to_string();
         let done = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
         assert!(done.success());
     }
@@ -72,7 +83,7 @@ impl Serving {
 
     /// Waits until it has stopped; its log.
     fn wait(mut self) -> String {
-        assert!(self.child.wait().unwrap().success());
+        assert!(self.child.0.wait().unwrap().success());
         self.log.join().unwrap()
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Between two transactions a client has no server connection and no memory but this struct.
 
+mod bound;
 mod exchange;
 mod first;
 mod local;

@@ -307,7 +307,7 @@ impl Link {
 
     fn error(&mut self, body: &[u8], end: usize, scan: &mut Scan<'_>) -> Result<(), Desync> {
         let fields = backend::error_fields(body)?;
-        let fatal = matches!(&*fields.severity, "FATAL" | "PANIC");
+        let fatal = matches!(fields.severity, "FATAL" | "PANIC");
         scan.seen.fatal |= fatal;
         self.copy_in = false;
         self.rolled_back = true;
@@ -328,7 +328,7 @@ impl Link {
             self.refused_inside = Some(fields.message.into());
         } else if inside {
             scan.drop_to(end);
-            Refusal::context(&fields.message).write(scan.client.tail());
+            Refusal::context(fields.message).write(scan.client.tail());
         } else if let Some(reason) = self.refused_inside.take().filter(|_| !front.own) {
             scan.seen.errors += 1;
             scan.drop_to(end);
@@ -339,7 +339,7 @@ impl Link {
             scan.drop_to(end);
             scan.seen.errors += 1;
             Refusal::name_taken(name).write(scan.client.tail());
-        } else if self.over_time && &*fields.code == "57014" {
+        } else if self.over_time && fields.code == "57014" {
             scan.drop_to(end);
             scan.seen.errors += 1;
             Refusal::over_time().write(scan.client.tail());
@@ -352,7 +352,7 @@ impl Link {
             // a client of this tenant may have thrown the context away: the next transaction enters it anew
             self.unsure();
         }
-        match &*fields.code {
+        match fields.code {
             // "cached plan must not change result type", "prepared statement does not exist"
             "0A000" | "26000" => self.forget_statement(),
             _ => {}

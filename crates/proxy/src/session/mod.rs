@@ -6,11 +6,11 @@
 //!
 //! Between two transactions a client has no server connection and no memory but this struct.
 
+mod bound;
 mod exchange;
 mod first;
 mod local;
 mod naming;
-mod parts;
 mod pump;
 
 use std::collections::HashMap;

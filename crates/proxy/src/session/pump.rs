@@ -10,7 +10,7 @@ use tenantry_wire::frontend::{self, TargetKind};
 use tenantry_wire::tag::frontend as tag;
 
 use super::Session;
-use super::parts::{NAME_BYTES_MAX, name_end, unnamed_text};
+use super::bound::{bound_setting, name_end, unnamed_text};
 use crate::ablation::{Protection, removed};
 use crate::client::Doing;
 use crate::identify::naming::{self, Naming};
@@ -26,6 +26,8 @@ pub(super) const OUT_BYTES_MAX: usize = 64 * 1024;
 const REPLAY_BYTES_MAX: usize = 64 * 1024;
 /// As much of a statement's text as is looked at.
 const LOOKED_AT_BYTES: usize = 2048;
+/// Longest name of a statement or portal.
+pub(super) const NAME_BYTES_MAX: usize = 1024;
 /// Longest Parse message: it has to be kept whole.
 const PARSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -480,20 +482,5 @@ impl Session {
         self.forward(length, link);
         link.expect.push_back(Expect::client(Kind::Close));
         Ok(())
-    }
-}
-
-/// What a bound statement does to the session's settings: whether that ends with the transaction, else which it sets.
-type BoundSetting = (bool, Option<(Box<str>, Box<str>)>);
-
-fn bound_setting(text: &[u8], link: &Link) -> BoundSetting {
-    let begins_with_set = text.trim_ascii_start().get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"SET"));
-    if !begins_with_set {
-        return (false, None);
-    }
-    match Opening::of(text) {
-        Opening::SetLocal | Opening::SetTransaction => (true, None),
-        Opening::Set if link.status == TransactionStatus::Idle => (false, text::setting(text)),
-        _ => (false, None),
     }
 }

@@ -41,7 +41,8 @@ impl Session {
     /// Takes as many messages of the client as can go on now.
     pub(super) fn pump(&mut self, link: &mut Link) -> Result<(), Refusal> {
         loop {
-            if link.out.len() > OUT_BYTES_MAX || self.must_wait(link) {
+            // what has begun goes on: the server answers nothing before it has all of it
+            if link.out.len() > OUT_BYTES_MAX || (self.passing == 0 && self.must_wait(link)) {
                 return Ok(());
             }
             let available = &self.input.unread()[self.cursor..];

@@ -14,3 +14,20 @@ pub mod table;
 pub mod tenants;
 pub mod throughput;
 pub mod wire;
+
+use std::path::Path;
+
+use tenantry_engine::bench::{Observer, Options};
+
+/// Options for whoever brings its own data; `folder` is for files of the scratch database.
+pub fn options(folder: &Path) -> Options {
+    // a benchmark compares, it does not protect
+    Options { tenants: 1, rows: 0, rounds: 1, allow_old_server: true, folder: folder.to_owned() }
+}
+
+/// Says nothing while it runs: for tests.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn now(&self, _: &str) {}
+}

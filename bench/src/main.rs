@@ -5,7 +5,6 @@ mod migration;
 mod text_keys;
 mod writers;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -111,22 +110,16 @@ async fn chosen(cli: Cli) -> anyhow::Result<()> {
 
 async fn soak(plan: &soak::Plan, json: bool) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("a temporary folder")?;
-    let report = soak::run(plan, &options(folder.path(), 1, 0, 1), &Narrator).await?;
+    let report = soak::run(plan, &tenantry_bench::options(folder.path()), &Narrator).await?;
     print(&report.human(), &report.json(), json);
     anyhow::ensure!(report.is_clean(), "the soak found faults; --seed {} repeats what each client does", report.seed);
     Ok(())
 }
 
-fn options(folder: &Path, tenants: u32, rows: u64, rounds: u32) -> Options {
-    // a benchmark compares, it does not protect
-    Options { tenants, rows, rounds, allow_old_server: true, folder: folder.to_owned() }
-}
-
 async fn run(bench: Bench, target: &Target, json: bool) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("a temporary folder")?;
-    let options = |tenants, rows, rounds| options(folder.path(), tenants, rows, rounds);
-    // peers are compared on data of their own size
-    let plain = options(1, 0, 1);
+    let plain = tenantry_bench::options(folder.path());
+    let options = |tenants, rows, rounds| Options { tenants, rows, rounds, ..plain.clone() };
     match bench {
         Bench::Queries { tenants, rows, rounds } => {
             for tenants in tenants {

@@ -1,21 +1,15 @@
 //! The ground is what it says: tenants see their own notes only, by hand and isolated, and all of them on the plain table.
 
 use tenantry_bench::ground::{Ground, NOTES_PER_TENANT, Notes, Tenant};
-use tenantry_engine::bench::{Observer, Options};
+use tenantry_bench::{Silent, options};
 use tenantry_pg::{Session, connect_with};
-
-struct Silent;
-
-impl Observer for Silent {
-    fn now(&self, _: &str) {}
-}
 
 #[tokio::test]
 async fn notes_are_protected_as_they_say() {
     let major = *tenantry_testkit::available().first().expect("a PostgreSQL to test with");
     let target = tenantry_testkit::postgres(major).tcp_target();
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let options = Options { tenants: 1, rows: 0, rounds: 1, allow_old_server: true, folder: folder.path().to_owned() };
+    let options = options(folder.path());
     let mut ground = Ground::create(&target, &options, &["reader"]).await.expect("a ground");
     Notes::fill(&mut ground, &options, 20, Some(4), &Silent).await.expect("notes");
 

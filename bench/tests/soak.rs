@@ -3,36 +3,15 @@
 use tenantry_bench::peer::Name;
 use tenantry_bench::soak::report::{Kind, Report};
 use tenantry_bench::soak::{self, Plan, Sabotage};
-use tenantry_engine::bench::{Observer, Options};
+use tenantry_bench::{Silent, options};
 
 /// Exchanges of each soak.
 const EXCHANGES: u64 = 2_500;
 
-struct Silent;
-
-impl Observer for Silent {
-    fn now(&self, _: &str) {}
-}
-
-/// A short soak of a peer: small enough for two processors in a debug build.
 async fn soaked(peer: Name, sabotage: Option<Sabotage>) -> Report {
-    let plan = Plan {
-        peer,
-        seed: Some(7),
-        // by work, so that a slow machine sees as much as a fast one
-        exchanges: Some(EXCHANGES),
-        seconds: 300,
-        tenants: 300,
-        clients: 40,
-        pool: 8,
-        think_ms: 10,
-        storm_ms: 200,
-        deeds: Vec::new(),
-        sabotage,
-    };
+    let plan = Plan { sabotage, ..Plan::short(peer, EXCHANGES) };
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let options = Options { tenants: 1, rows: 0, rounds: 0, allow_old_server: true, folder: folder.path().to_owned() };
-    soak::run(&plan, &options, &Silent).await.unwrap_or_else(|e| panic!("{e:#}"))
+    soak::run(&plan, &options(folder.path()), &Silent).await.unwrap_or_else(|e| panic!("{e:#}"))
 }
 
 fn clean(report: &Report) {

@@ -9,6 +9,7 @@ use crate::ground::Ground;
 
 pub use pgbouncer::Pooling;
 pub use process::Process;
+pub use tenantry::use_binary;
 
 /// One of the things to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -25,10 +26,19 @@ pub(super) async fn start(ground: &Ground, size: Size) -> anyhow::Result<Running
     Ok(Running { port, process: Some(process) })
 }
 
-/// The binary under test: `TENANTRY`, or the release build of this checkout.
+/// Set by tests, which have a build of their own.
+static BINARY: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on this binary is the one under test; the first one named stays.
+pub fn use_binary(path: &Path) {
+    BINARY.get_or_init(|| path.to_owned());
+}
+
+/// The binary under test: as told, or `TENANTRY`, or the release build of this checkout.
 fn program() -> anyhow::Result<PathBuf> {
-    let built = tenantry_testkit::place::target().join("release/tenantry");
-    let program = env::var_os("TENANTRY").filter(|v| !v.is_empty()).map_or(built, PathBuf::from);
+    let built = || tenantry_testkit::place::target().join("release/tenantry");
+    let named = || env::var_os("TENANTRY").filter(|v| !v.is_empty()).map(PathBuf::from);
+    let program = BINARY.get().cloned().or_else(named).unwrap_or_else(built);
     if !program.exists() {
         bail!(
             "{} is not built: `cargo build --release --package tenantry`, or leave it out with --peers",

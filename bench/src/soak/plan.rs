@@ -70,6 +70,24 @@ pub(super) struct Abilities {
 }
 
 impl Plan {
+    /// A short one, small enough for two processors in a debug build. It lasts as long as its work, so that a slow
+    /// machine sees as much as a fast one.
+    pub fn short(peer: Name, exchanges: u64) -> Self {
+        Self {
+            peer,
+            seed: Some(7),
+            exchanges: Some(exchanges),
+            seconds: 300,
+            tenants: 300,
+            clients: 40,
+            pool: 8,
+            think_ms: 10,
+            storm_ms: 200,
+            deeds: Vec::new(),
+            sabotage: None,
+        }
+    }
+
     pub(super) fn clients(&self) -> u32 {
         if self.peer == Name::Direct { self.clients.min(DIRECT_CLIENTS_MAX) } else { self.clients }
     }

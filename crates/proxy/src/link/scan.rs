@@ -140,9 +140,10 @@ impl Link {
         if self.expect.is_empty() && tag != tag::NOTICE_RESPONSE {
             return Err(Desync::OutOfTurn(tag));
         }
-        match (tag, self.expect.front().map(|e| e.kind)) {
-            (tag::ROW_DESCRIPTION, Some(Kind::DescribeStatement | Kind::DescribePortal)) => self.pop(scan),
-            _ => {}
+        if let (tag::ROW_DESCRIPTION, Some(Kind::DescribeStatement | Kind::DescribePortal)) =
+            (tag, self.expect.front().map(|e| e.kind))
+        {
+            self.pop(scan)
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::pool::Slot;
 /// than any index.
 #[derive(Default)]
 pub(crate) struct Idle {
+    #[allow(clippy::vec_box, reason = "a connection is lent and given back in its box: it never moves")]
     links: Vec<Box<Link>>,
 }
 

@@ -58,12 +58,15 @@ pub(crate) struct Asker {
     pub(crate) queue_limit: u32,
 }
 
+/// Settings that a server told, by name.
+pub(crate) type Told = Rc<Vec<(Box<str>, Box<str>)>>;
+
 /// The pool of one database and one worker.
 pub(crate) struct Pool {
     pub(crate) database: Arc<Database>,
     pub(crate) signer: Option<Signer>,
     /// Settings the server told the first connection: what a client is told when it logs in.
-    pub(crate) welcome: RefCell<Option<Rc<Vec<(Box<str>, Box<str>)>>>>,
+    pub(crate) welcome: RefCell<Option<Told>>,
     base: Rc<Parameters>,
     inner: RefCell<Inner>,
     paused: Cell<bool>,
@@ -175,7 +178,7 @@ impl Pool {
         let mut inner = self.inner.borrow_mut();
         let now = Instant::now();
         inner.bury_doomed();
-        while inner.queue.len() > 0 && inner.idle.len() > 0 {
+        while !inner.queue.is_empty() && inner.idle.len() > 0 {
             let Some(waiter) = inner.next_waiter() else { break };
             let Some(link) = inner.idle.take(&waiter.asker.held) else { break };
             waiter.give(Lease::new(Rc::clone(self), link, waiter.asker.clone(), now));
@@ -230,7 +233,7 @@ impl Pool {
             Ok(link) => inner.idle.put(link),
             Err(slot) => inner.free.push(slot),
         }
-        let somebody_waits = inner.queue.len() > 0;
+        let somebody_waits = !inner.queue.is_empty();
         drop(inner);
         if somebody_waits {
             self.serve();
@@ -240,11 +243,13 @@ impl Pool {
     /// Makes sure that the server can be reached and has said its settings.
     pub(crate) fn warm(self: &Rc<Self>) {
         let mut inner = self.inner.borrow_mut();
-        if inner.is_dead() && !inner.free.is_empty() && inner.breaker.may_try(Instant::now()).is_ok() {
-            if let Some(slot) = inner.free.pop() {
-                inner.connecting += 1;
-                connect::spawn(Rc::clone(self), slot);
-            }
+        if inner.is_dead()
+            && !inner.free.is_empty()
+            && inner.breaker.may_try(Instant::now()).is_ok()
+            && let Some(slot) = inner.free.pop()
+        {
+            inner.connecting += 1;
+            connect::spawn(Rc::clone(self), slot);
         }
     }
 

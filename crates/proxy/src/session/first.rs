@@ -50,7 +50,8 @@ impl Session {
         let Some(header) = frontend::header(available).map_err(Refusal::violation)? else { return Ok(None) };
         let whole = available.len() >= header.len;
         let large = matches!(header.tag, tag::QUERY | tag::BIND | tag::FUNCTION_CALL | tag::COPY_DATA);
-        if !whole && !(large && available.len() >= BEGINNING_BYTES) {
+        let enough = whole || (large && available.len() >= BEGINNING_BYTES);
+        if !enough {
             return Ok(None);
         }
         let body = &available[5..header.len.min(available.len())];

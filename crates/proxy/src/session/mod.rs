@@ -36,11 +36,15 @@ use crate::stream::Stream;
 use crate::text::Opening;
 use crate::worker::Worker;
 
+use bound::BoundSetting;
 use exchange::Exchange;
 use first::First;
 
 /// Waiters of one tenant and worker where the plan sets no limit.
 const QUEUE_LENGTH: u32 = 10_000;
+
+/// A name of a statement, and which statement it was before.
+type Before = (Box<[u8]>, Option<Rc<Statement>>);
 
 /// A client at work.
 pub(crate) struct Session {
@@ -73,7 +77,7 @@ pub(crate) struct Session {
     unnamed: Vec<u8>,
     unnamed_here: bool,
     unnamed_bound: bool,
-    bound_setting: (bool, Option<(Box<str>, Box<str>)>),
+    bound_setting: BoundSetting,
     /// `BEGIN` was answered here and not sent yet.
     begun: bool,
     /// An error was answered here: everything up to Sync is passed over.
@@ -83,7 +87,7 @@ pub(crate) struct Session {
     /// A change of context is on its way.
     entering: bool,
     /// Statements of the client as they were before the messages that may have to be sent again, the last change last.
-    before_entering: Vec<(Box<[u8]>, Option<Rc<Statement>>)>,
+    before_entering: Vec<Before>,
     /// Nothing of the client goes before it is accepted.
     alone: bool,
     /// Something was sent in this exchange that ReadyForQuery ends.

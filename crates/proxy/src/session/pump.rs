@@ -224,11 +224,9 @@ impl Session {
                     self.answer_here(length, "DEALLOCATE ALL", link);
                     return Ok(true);
                 }
-                Opening::Deallocate => {
-                    if deallocated.is_some_and(|name| self.statements.remove(&*name).is_some()) {
-                        self.answer_here(length, "DEALLOCATE", link);
-                        return Ok(true);
-                    }
+                Opening::Deallocate if deallocated.is_some_and(|name| self.statements.remove(&*name).is_some()) => {
+                    self.answer_here(length, "DEALLOCATE", link);
+                    return Ok(true);
                 }
                 _ => {}
             }

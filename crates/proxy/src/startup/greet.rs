@@ -6,7 +6,7 @@ use std::time::Duration;
 use tenantry_wire::backend::{self, TransactionStatus};
 
 use crate::parameters::{Parameters, REPORTED};
-use crate::pool::Pool;
+use crate::pool::{Pool, Told};
 use crate::refusal::Refusal;
 
 /// How long the first client may wait for the first server connection.
@@ -16,8 +16,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Settings that are of the server connection's login, not the client's.
 const OF_THE_LOGIN: &[&str] = &["session_authorization", "is_superuser"];
-
-type Told = Rc<Vec<(Box<str>, Box<str>)>>;
 
 /// What the server said when the first connection to it was made.
 pub(super) async fn welcome(pool: &Rc<Pool>) -> Result<Told, Refusal> {

@@ -256,11 +256,11 @@ impl Door {
                 },
                 Startup::Gss => self.reader.stream.write_all(b"N").await?,
                 Startup::Cancel { pid, secret } => {
-                    if let Some((worker, place)) = cancel::place_of(pid) {
-                        if let Some(orders) = self.worker.others.get(worker) {
-                            // a worker that has ended has nothing to cancel
-                            let _ = orders.send(Order::Cancel { place, secret: secret.to_vec() });
-                        }
+                    if let Some((worker, place)) = cancel::place_of(pid)
+                        && let Some(orders) = self.worker.others.get(worker)
+                    {
+                        // a worker that has ended has nothing to cancel
+                        let _ = orders.send(Order::Cancel { place, secret: secret.to_vec() });
                     }
                     return Ok(None);
                 }

@@ -81,7 +81,14 @@ fn every_key_survives_reading_and_writing() {
         [[accept]]
         id = "foreign-table"
         object = "*"
-        reason = "read only""#;
+        reason = "read only"
+        [proxy]
+        listen = ["127.0.0.1:6432"]
+        workers = 2
+        [proxy.databases."a database"]
+        credentials = "credentials.json"
+        [proxy.logins.app]
+        admin = true"#;
     let registry = Registry::parse(text).unwrap();
     let written = registry.render();
     assert_eq!(Registry::parse(&written).unwrap(), registry, "{written}");

@@ -44,6 +44,9 @@ impl Registry {
         }
         write_roles(&mut out, &self.roles);
         write_tool(&mut out, &self.tool);
+        if let Some(proxy) = &self.proxy {
+            write_proxy(&mut out, proxy);
+        }
         for (class, title) in SECTIONS {
             let tables: Vec<(&String, &TableEntry)> = self.tables.iter().filter(|(_, e)| e.class == *class).collect();
             if !tables.is_empty() {
@@ -123,6 +126,15 @@ fn write_roles(out: &mut String, roles: &RoleEntries) {
         for (role, reason) in &roles.keep {
             line(out, &key(role), text(reason));
         }
+    }
+}
+
+/// The section as it was read. It came from TOML, so it can be written as TOML.
+fn write_proxy(out: &mut String, proxy: &serde_json::Value) {
+    let section = std::collections::BTreeMap::from([("proxy", proxy)]);
+    if let Ok(text) = toml::to_string(&section) {
+        out.push('\n');
+        out.push_str(&text);
     }
 }
 

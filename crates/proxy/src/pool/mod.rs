@@ -1,7 +1,7 @@
 //! Server connections of one database, shared fairly between tenants.
 //!
-//! Each worker thread has a pool of its own, so nothing here is locked: [`Pool::decide`] and its like are plain
-//! functions on [`Inner`]; who has to wait is told when a connection comes free. A connection is lent as a
+//! Each worker thread has a pool of its own, so nothing here is locked: what decides are plain functions
+//! on [`Inner`]; who has to wait is told when a connection comes free. A connection is lent as a
 //! [`Lease`]; dropping one that was not given back in a certain state closes the connection.
 
 mod connect;
@@ -238,6 +238,12 @@ impl Pool {
         if somebody_waits {
             self.serve();
         }
+    }
+
+    /// Whether there is no connection, and the last try for one failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        let inner = self.inner.borrow();
+        inner.is_dead() && inner.last_failure.is_some()
     }
 
     /// Makes sure that the server can be reached and has said its settings.

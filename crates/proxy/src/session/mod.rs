@@ -1,7 +1,7 @@
 //! A client that has logged in: from message to message until it leaves.
 //!
-//! [`first`](self::first) looks at what begins a transaction, [`pump`](self::pump) takes messages from the client to
-//! the server, [`exchange`](self::exchange) runs both directions of one transaction, [`local`](self::local) gives the
+//! [`first`] looks at what begins a transaction, [`pump`] takes messages from the client to
+//! the server, [`exchange`] runs both directions of one transaction, [`local`] gives the
 //! answers that need no server.
 //!
 //! Between two transactions a client has no server connection and no memory but this struct.

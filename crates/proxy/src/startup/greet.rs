@@ -19,16 +19,20 @@ const OF_THE_LOGIN: &[&str] = &["session_authorization", "is_superuser"];
 
 /// What the server said when the first connection to it was made.
 pub(super) async fn welcome(pool: &Rc<Pool>) -> Result<Told, Refusal> {
+    // one try on behalf of this client; if it fails, it is told
+    pool.warm();
     let looked = async {
         loop {
             if let Some(told) = pool.welcome.borrow().clone() {
-                return told;
+                return Ok(told);
             }
-            pool.warm();
+            if pool.has_failed() {
+                return Err(Refusal::server_unavailable());
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(WELCOME_WITHIN, looked).await.map_err(|_| Refusal::server_unavailable())
+    tokio::time::timeout(WELCOME_WITHIN, looked).await.map_err(|_| Refusal::server_unavailable())?
 }
 
 /// The messages between AuthenticationOk and the first ReadyForQuery.

@@ -2,7 +2,7 @@
 //!
 //! Every message that asks for an answer leaves an [`Expect`] behind, in order. Answers are held against that queue,
 //! so that one that nobody asked for is noticed at once: such a connection is closed, because the next answer could
-//! be somebody else's rows. [`scan`] does that; [`mod@write`] fills the queue.
+//! be somebody else's rows. [`scan`] does that; [`write`] fills the queue.
 
 mod expect;
 mod scan;
@@ -12,7 +12,6 @@ mod write;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tenantry_edge::admission::Admitted;
@@ -52,9 +51,6 @@ pub(crate) struct Shown {
     pub(crate) user: Rc<str>,
     pub(crate) made_at: Instant,
 }
-
-/// Bytes that a server may have said at once to nobody in particular: a notice, a changed setting.
-const HEARD_BYTES_MAX: usize = 2048;
 
 /// One server connection.
 pub(crate) struct Link {
@@ -153,24 +149,6 @@ impl Link {
             expect.give(self.status, client.tail());
         } else {
             self.expect.push_back(expect);
-        }
-    }
-
-    /// Whether the server still holds an idle connection. What it said meanwhile is heard: usually nothing, and that
-    /// costs no system call.
-    pub(crate) fn is_still_there(&mut self) -> bool {
-        let mut bytes = [0; HEARD_BYTES_MAX];
-        let mut cx = Context::from_waker(Waker::noop());
-        loop {
-            let count = match self.stream.poll_read(&mut cx, &mut bytes) {
-                Poll::Pending => return self.partial.is_empty(),
-                Poll::Ready(Ok(count)) if count > 0 && self.partial.is_empty() => count,
-                Poll::Ready(_) => return false,
-            };
-            match self.scan(&bytes[..count], &mut Buffer::default(), false) {
-                Ok(seen) if !seen.fatal && seen.consumed == count && self.doomed.is_none() => {}
-                _ => return false,
-            }
         }
     }
 

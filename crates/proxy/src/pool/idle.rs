@@ -9,8 +9,6 @@ use crate::pool::Slot;
 pub(crate) struct Idle {
     #[allow(clippy::vec_box, reason = "a connection is lent and given back in its box: it never moves")]
     links: Vec<Box<Link>>,
-    /// Logins of connections that the server closed while nobody used them.
-    gone: Vec<Slot>,
 }
 
 impl Idle {
@@ -30,16 +28,6 @@ impl Idle {
     /// The best connection for a tenant: the last one that holds its context, else one that holds nobody's, else the
     /// one that has been idle longest, so that tenants that are at work keep theirs.
     pub(crate) fn take(&mut self, wanted: &Held) -> Option<Box<Link>> {
-        loop {
-            let mut link = self.best(wanted)?;
-            if link.is_still_there() {
-                return Some(link);
-            }
-            self.gone.push(link.slot.clone());
-        }
-    }
-
-    fn best(&mut self, wanted: &Held) -> Option<Box<Link>> {
         // nearly always the last
         let at = match self.links.last()? {
             last if last.held == *wanted => self.links.len() - 1,
@@ -53,12 +41,10 @@ impl Idle {
 
     /// Closes what must not be used again; gives the logins. Nearly always there is none, and nothing is made.
     pub(crate) fn remove_doomed(&mut self) -> Vec<Slot> {
-        if self.gone.is_empty() && self.links.iter().all(|link| link.doomed.is_none()) {
+        if self.links.iter().all(|link| link.doomed.is_none()) {
             return Vec::new();
         }
-        let mut slots = self.remove_if(|link| link.doomed.is_some());
-        slots.append(&mut self.gone);
-        slots
+        self.remove_if(|link| link.doomed.is_some())
     }
 
     /// Takes out and closes what fits; gives the logins.

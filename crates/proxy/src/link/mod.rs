@@ -2,7 +2,7 @@
 //!
 //! Every message that asks for an answer leaves an [`Expect`] behind, in order. Answers are held against that queue,
 //! so that one that nobody asked for is noticed at once: such a connection is closed, because the next answer could
-//! be somebody else's rows. [`scan`] does that; [`write`] fills the queue.
+//! be somebody else's rows. [`scan`] does that; [`mod@write`] fills the queue.
 
 mod expect;
 mod scan;

@@ -20,6 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
+use super::bound::{Bound, kind_of};
 use super::{Pool, Slot};
 use crate::buffer::Buffer;
 use crate::link::{Held, Link, Passing, Shown};
@@ -459,37 +460,6 @@ impl Talk {
                 other => return Err(self.out_of_turn(other)),
             }
         }
-    }
-}
-
-/// What the binding of a session told.
-struct Bound {
-    session_no: i64,
-    /// The type of the tenant key; integer and bigint look alike.
-    kind: KeyKind,
-}
-
-impl Bound {
-    /// The bytes of a token do not say what type they are of, so a list of another type would sign for wrong tenants.
-    fn check(&self, pool: &Pool) -> Result<(), ConnectError> {
-        let expected = match pool.database.directory.kind() {
-            KeyKind::Integer => KeyKind::Bigint,
-            other => other,
-        };
-        if self.kind == expected {
-            return Ok(());
-        }
-        Err(ConnectError::OtherKind { database: pool.database.name.to_string(), found: self.kind, expected })
-    }
-}
-
-/// The type of the tenant key, by the cells of the session's memory.
-fn kind_of(cells: &str) -> KeyKind {
-    let has = |name: &str| cells.split(',').any(|cell| cell == name);
-    match (has("m_hi"), has("m_len")) {
-        (true, _) => KeyKind::Uuid,
-        (_, true) => KeyKind::Text,
-        _ => KeyKind::Bigint,
     }
 }
 

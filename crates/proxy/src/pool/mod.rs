@@ -4,6 +4,7 @@
 //! on [`Inner`]; who has to wait is told when a connection comes free. A connection is lent as a
 //! [`Lease`]; dropping one that was not given back in a certain state closes the connection.
 
+mod bound;
 mod connect;
 mod idle;
 mod lease;

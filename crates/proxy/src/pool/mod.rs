@@ -214,7 +214,8 @@ impl Pool {
                 inner.free.push(slot);
                 inner.breaker.on_failure(now);
                 inner.last_failure = Some(Rc::new(error));
-                if inner.is_dead() {
+                // one failure may pass: a server process that is just ending still counts for its login
+                if inner.is_dead() && inner.breaker.phase(now) == Phase::Open {
                     for (_, waiter) in inner.queue.drain_all() {
                         waiter.fail(Refusal::server_unavailable());
                     }

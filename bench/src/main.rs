@@ -54,6 +54,9 @@ enum Bench {
         /// Writers
         #[arg(long, default_value_t = 4)]
         writers: u32,
+        /// On a throw-away server of its own that waits for the disk (fsync, synchronous_commit, full_page_writes on)
+        #[arg(long)]
+        durable: bool,
     },
     /// Reading a catalog
     Inspect {
@@ -94,13 +97,16 @@ async fn chosen(cli: Cli) -> anyhow::Result<()> {
         Some(one) => vec![one],
         None => ALL.iter().filter_map(|name| Cli::parse_from(["bench", name]).bench).collect(),
     };
+    let major = || tenantry_testkit::available().first().copied().context("no PostgreSQL 15 to 18 on this machine");
+    let durable = benches.iter().any(|bench| matches!(bench, Bench::Migration { durable: true, .. }));
+    // kept until the end
+    let mut of_its_own = None;
     let target = match &cli.database_url {
+        Some(_) if durable => anyhow::bail!("--durable starts a server of its own: leave DATABASE_URL out"),
         Some(url) => Target::parse(url).context("DATABASE_URL")?,
-        None => {
-            let major = *tenantry_testkit::available().first().context("no PostgreSQL 15 to 18 on this machine")?;
-            // poolers reach the server over TCP, so all do
-            tenantry_testkit::postgres(major).tcp_target()
-        }
+        None if durable => of_its_own.insert(tenantry_testkit::Restartable::durable(major()?)).target(),
+        // poolers reach the server over TCP, so all do
+        None => tenantry_testkit::postgres(major()?).tcp_target(),
     };
     for bench in benches {
         run(bench, &target, cli.json).await?;
@@ -134,7 +140,7 @@ async fn run(bench: Bench, target: &Target, json: bool) -> anyhow::Result<()> {
                 print(&report.human(), &report.json(), json);
             }
         }
-        Bench::Migration { rows, writers } => {
+        Bench::Migration { rows, writers, .. } => {
             let report = migration::run(target, &options(1_000, rows, 1), writers, &Narrator).await?;
             print(&report.human(), &report.json(), json);
         }

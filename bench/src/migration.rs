@@ -9,12 +9,16 @@ use tenantry_pg::{Target, connect};
 
 use crate::writers::{Waits, Writers};
 
+/// How long the writers are watched before anything happens to their table.
+const ALONE: Duration = Duration::from_secs(10);
+
 /// One way to do it.
 struct Way {
     name: &'static str,
     seconds: f64,
     fill_seconds: f64,
     waits: Waits,
+    alone: Waits,
     bytes: i64,
 }
 
@@ -35,6 +39,7 @@ pub(crate) async fn run(
     };
     let series = vec![
         pair("worst write", "ms", &|w| w.waits.worst.as_secs_f64() * 1e3),
+        pair("worst write before", "ms", &|w| w.alone.worst.as_secs_f64() * 1e3),
         pair("failed writes", "", &|w| w.waits.failed as f64),
         pair("writes meanwhile", "", &|w| w.waits.writes as f64),
         pair("rows filled", "/s", &|w| options.rows as f64 / w.fill_seconds),
@@ -87,6 +92,10 @@ async fn measure(
     scratch.execute("fill the scratch database", &fill).await?;
     scratch.execute("analyze", "VACUUM ANALYZE").await?;
     let blueprint = scratch.blueprint().await?;
+    observer.now("the writers alone");
+    let running = Writers::start(scratch.target(), writers, rows);
+    tokio::time::sleep(ALONE).await;
+    let alone = running.finish().await?;
     let running = Writers::start(scratch.target(), writers, rows);
     let start = Instant::now();
     let outcome: anyhow::Result<Duration> = async {
@@ -120,7 +129,7 @@ async fn measure(
     let client = connect(scratch.target()).await?;
     let bytes = client.query_one("SELECT pg_relation_size('public.events')", &[]).await?.get(0);
     client.close().await;
-    Ok(Way { name: if online { "online" } else { "plain UPDATE" }, seconds, fill_seconds, waits, bytes })
+    Ok(Way { name: if online { "online" } else { "plain UPDATE" }, seconds, fill_seconds, waits, alone, bytes })
 }
 
 /// How long the backfill of `events` took.

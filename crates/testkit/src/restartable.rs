@@ -19,18 +19,38 @@ pub struct Restartable {
     account: Account,
     port: u16,
     password: String,
+    settings: &'static [(&'static str, &'static str)],
 }
+
+/// What a server runs with that keeps what it was told, as an operator's does. The rest is PostgreSQL's default.
+const DURABLE: &[(&str, &str)] = &[
+    ("fsync", "on"),
+    ("synchronous_commit", "on"),
+    ("full_page_writes", "on"),
+    ("shared_buffers", "256MB"),
+    ("max_wal_size", "4GB"),
+    ("log_min_messages", "warning"),
+];
 
 impl Restartable {
     /// Starts a server of a major version.
     pub fn start(major: u32) -> Self {
+        Self::with(major, SETTINGS)
+    }
+
+    /// Starts one that waits for the disk, for measurements in which that counts.
+    pub fn durable(major: u32) -> Self {
+        Self::with(major, DURABLE)
+    }
+
+    fn with(major: u32, settings: &'static [(&'static str, &'static str)]) -> Self {
         let binaries = programs(major).unwrap_or_else(|| panic!("no PostgreSQL {major} on this machine"));
         let account = Account::choose().unwrap_or_else(|e| panic!("{e}"));
         let (template, password) = template(&binaries, account);
         let folder = tempfile::Builder::new().prefix("tenantry-alone-").tempdir().expect("a temporary folder");
         copy(&template, &folder.path().join("data"));
         account.give_all(folder.path()).unwrap_or_else(|e| panic!("{e}"));
-        let mut server = Self { process: None, folder, binaries, account, port: free_port(), password };
+        let mut server = Self { process: None, folder, binaries, account, port: free_port(), password, settings };
         server.start_again();
         server
     }
@@ -45,7 +65,7 @@ impl Restartable {
             log: &log,
             socket: Some(self.folder.path()),
             port: self.port,
-            settings: SETTINGS,
+            settings: self.settings,
             remove: None,
         };
         self.process = Some(supervisor::Server::start(&run).unwrap_or_else(|e| panic!("{e}")));

@@ -45,8 +45,10 @@ const REPLICA_LAG_BYTES_MAX: i64 = 64 << 20;
 /// How long a rest for a replica is.
 const REPLICA_REST: Duration = Duration::from_millis(500);
 
-/// Settings of the session while it fills. A lost batch is only done again, so no batch waits for the disk.
-const SETTINGS: &str = "SET lock_timeout = '100ms'; SET synchronous_commit = off";
+/// Settings of the session while it fills. Each batch waits for this server's disk, though a lost one would only be done
+/// again: otherwise the log runs ahead of the disk, and the next writer to commit waits for all of it. It waits for no
+/// replica; those are looked at in between.
+const SETTINGS: &str = "SET lock_timeout = '100ms'; SET synchronous_commit = local";
 
 /// Back to what they were.
 const SETTINGS_BACK: &str = "RESET lock_timeout; RESET synchronous_commit";
@@ -106,17 +108,17 @@ async fn fill(
         runner.tell(Event::Statement { step: i + 1, statement: 1 });
         let look = looked.elapsed() >= LOOK_EVERY;
         let started = Instant::now();
-        let crowded = match batch(runner, run, (i, step), statement, mark, range, look).await? {
-            Batch::Done { crowded } => crowded,
+        let (crowded, flush) = match batch(runner, run, (i, step), statement, mark, range, look).await? {
+            Batch::Done { crowded, flush } => (crowded, flush),
             Batch::Refused => {
                 pace.refused();
                 continue;
             }
         };
-        let took = started.elapsed();
+        let took = started.elapsed().saturating_sub(flush);
         rate.note(begun.elapsed(), &mut mark.progress);
         runner.tell(Event::Progress { step: i + 1, progress: mark.progress });
-        let pause = pace.after(took, crowded);
+        let pause = pace.after(took, flush, crowded);
         if !pause.is_zero() {
             runner.tell(Event::Yielding { step: i + 1, to: Yield::Writers, pause });
             tokio::time::sleep(pause).await;
@@ -136,6 +138,8 @@ async fn fill(
 enum Batch {
     Done {
         crowded: bool,
+        /// How long the commit took.
+        flush: Duration,
     },
     /// Put off until the end.
     Refused,
@@ -173,9 +177,9 @@ async fn batch(
             (result, false, seen.blockers)
         };
         match result {
-            Ok(()) => {
+            Ok(flush) => {
                 *mark = after;
-                return Ok(Batch::Done { crowded });
+                return Ok(Batch::Done { crowded, flush });
             }
             Err(Failure::Journal(e)) => return Err(e.into()),
             Err(Failure::Statement(e)) if is_retryable(&e) => {}
@@ -215,13 +219,15 @@ async fn once(
     statement: &Statement,
     mark: &mut Mark,
     range: Range,
-) -> Result<(), Failure> {
+) -> Result<Duration, Failure> {
     let tx = client.transaction().await.map_err(Failure::Statement)?;
     let places: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&PageStart(range.from), &PageStart(range.to)];
     let rows = tx.execute(statement, &places).await.map_err(Failure::Statement)?;
     ranges::done(mark, range, rows);
     journal::step_progress(&tx, run, i, mark).await.map_err(Failure::Journal)?;
-    tx.commit().await.map_err(Failure::Statement)
+    let worked = Instant::now();
+    tx.commit().await.map_err(Failure::Statement)?;
+    Ok(worked.elapsed())
 }
 
 /// Where a new backfill begins, and where it will end.

@@ -71,6 +71,13 @@ impl Signer {
         format!("SELECT tenantry.enter({}::text)", literal(&self.token(tenant, session_no, counter)))
     }
 
+    /// The statement that enters one unit of a tenant.
+    pub(crate) fn enter_unit_sql(&self, tenant: &TenantKey, unit: &TenantKey, session_no: i64, counter: i64) -> String {
+        let claims = SessionClaims { scope: Some(unit.clone()), ..Self::claims(tenant, session_no, counter) };
+        let token = self.key.sign_session(&claims).unwrap_or_default();
+        format!("SELECT tenantry.enter({}::text)", literal(&token))
+    }
+
     /// A held token.
     pub(crate) fn held_token(&self, tenant: &TenantKey, session_no: i64, counter: i64) -> String {
         self.key.sign_hold(&Self::claims(tenant, session_no, counter)).unwrap_or_default()

@@ -201,6 +201,15 @@ impl Session {
         Ok(())
     }
 
+    /// Enters one unit of a tenant inside the transaction.
+    pub(crate) async fn enter_unit(&self, tenant: &TenantKey, unit: &TenantKey) -> Result<(), Stop> {
+        let counter = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.number.load(Ordering::Relaxed);
+        let sql = self.shared.signer.enter_unit_sql(tenant, unit, number, counter);
+        self.client.batch_execute(&sql).await?;
+        Ok(())
+    }
+
     /// Rolls back.
     pub(crate) async fn end(&self) -> Result<(), Stop> {
         self.client.batch_execute("ROLLBACK").await?;

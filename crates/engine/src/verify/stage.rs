@@ -138,7 +138,7 @@ impl Stage {
             let mut found = [None, None];
             for (place, (session, tenant)) in found.iter_mut().zip([(&self.as_a, &self.a), (&self.as_b, &self.b)]) {
                 session.client().batch_execute("SAVEPOINT sample").await.map_err(Error::sql("look for rows"))?;
-                match subject.sample(session, tenant, self.limits.rows_max).await {
+                match subject.sample(session, &subject.owned_by(tenant), self.limits.rows_max).await {
                     Ok(sample) => *place = sample,
                     Err(Stop(why)) => missing = why,
                 }

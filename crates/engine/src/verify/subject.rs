@@ -184,16 +184,10 @@ impl Subject {
         self.columns.iter().filter(|c| names.contains(&&c.name)).collect()
     }
 
-    /// Fetches a row of the tenant that the session has entered.
-    pub(crate) async fn sample(
-        &self,
-        session: &Session,
-        tenant: &TenantKey,
-        rows_max: u64,
-    ) -> Result<Option<Sample>, Stop> {
+    /// Fetches a row that the session sees and for which `owned` holds.
+    pub(crate) async fn sample(&self, session: &Session, owned: &str, rows_max: u64) -> Result<Option<Sample>, Stop> {
         let columns = self.key_columns();
         let list: Vec<String> = columns.iter().map(|c| format!("t.{}::pg_catalog.text", c.name.quoted())).collect();
-        let owned = self.owned_by(tenant);
         let sql = format!(
             "SELECT {}t.ctid::pg_catalog.text, t.tableoid::pg_catalog.text FROM {} t WHERE {owned} LIMIT 1",
             list.iter().map(|c| format!("{c}, ")).collect::<String>(),

@@ -81,6 +81,10 @@ ablations! {
     policy_reads_own_rows
     whole_keys
     one_tenant
+    unit_reads_own
+    unit_writes_own
+    unit_takes_nothing
+    unit_deletes_nothing
     signed_policy
     no_constant
     signed_context

@@ -9,9 +9,15 @@ CREATE TABLE member (
     email text NOT NULL,
     CONSTRAINT member_email_key UNIQUE (email)
 );
+CREATE TABLE team (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    workspace_id uuid NOT NULL REFERENCES workspace ON DELETE CASCADE,
+    name text NOT NULL
+);
 CREATE TABLE project (
     id bigserial PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspace ON DELETE CASCADE,
+    team_id uuid REFERENCES team,
     name text NOT NULL,
     secret text
 );
@@ -55,7 +61,11 @@ CREATE FUNCTION count_projects() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT c
 INSERT INTO country VALUES ('de', 'Germany'), ('fr', 'France');
 INSERT INTO workspace (id, name) SELECT md5('w' || n)::uuid, 'Workspace ' || n FROM generate_series(1, 3) n;
 INSERT INTO member (workspace_id, email) SELECT w.id, 'm' || n || '@' || w.name FROM workspace w, generate_series(1, 3) n;
-INSERT INTO project (workspace_id, name, secret) SELECT w.id, 'P' || n, 'secret of ' || w.name FROM workspace w, generate_series(1, 3) n;
+INSERT INTO team (id, workspace_id, name) SELECT md5(w.id || 't' || n)::uuid, w.id, 'Team ' || n FROM workspace w, generate_series(1, 2) n;
+-- of either team, and of the whole workspace
+INSERT INTO project (workspace_id, team_id, name, secret)
+    SELECT w.id, (SELECT t.id FROM team t WHERE t.workspace_id = w.id AND t.name = 'Team ' || n), 'P' || n, 'secret of ' || w.name
+    FROM workspace w, generate_series(1, 3) n;
 INSERT INTO task (workspace_id, project_id, title) SELECT p.workspace_id, p.id, 'T' || n FROM project p, generate_series(1, 2) n;
 INSERT INTO remark (task_id, body) SELECT t.id, 'about ' || t.title FROM task t;
 INSERT INTO event (workspace_id, happened_at, payload)

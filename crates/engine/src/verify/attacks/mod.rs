@@ -1,6 +1,7 @@
 //! Every attack, one a file. The order is the catalogue's.
 
 mod tools;
+mod units;
 
 use super::outcome::Attack;
 

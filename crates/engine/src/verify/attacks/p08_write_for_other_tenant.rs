@@ -7,7 +7,7 @@ pub(super) const ATTACK: Attack = Attack {
     title: "Tenant A writes a row for tenant B",
     severity: Critical,
     meaning: "If only reading is bound to the tenant, or the WITH CHECK of a policy is weaker than its USING, a tenant plants rows at another: messages, members, price lists.",
-    method: "As A, copies a row of its own (which must work), then copies it with B's tenant in it: by INSERT … SELECT, in WITH, by MERGE and with ON CONFLICT, in the simple and the extended protocol. Each must raise 42501; afterwards the same transaction looks as B whether a row arrived.",
+    method: "As A, copies a row of its own (which must work), then copies it with B's tenant in it: by INSERT … SELECT, in WITH, by MERGE and with ON CONFLICT, in the simple and the extended protocol. Each must raise 42501; afterwards the same transaction looks as B whether a row arrived. Where the registry names a second level, the same as one unit of a tenant, for another and for the whole tenant.",
     remedy: "Put the restrictive policy with WITH CHECK back: `tenantry apply`.",
     run: |stage| Box::pin(run(stage)),
 };
@@ -38,6 +38,7 @@ async fn run(stage: &Stage) -> Verdict {
         }
         stage.as_a.end().await?;
     }
+    super::units::write(stage, &mut tally).await?;
     Ok(tally.finish("table", "each row for tenant B was refused"))
 }
 

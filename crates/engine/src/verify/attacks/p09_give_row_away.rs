@@ -7,7 +7,7 @@ pub(super) const ATTACK: Attack = Attack {
     title: "A row changes its tenant by UPDATE",
     severity: Critical,
     meaning: "An UPDATE of the tenant column gives a row away (spam, planted data) or pulls another tenant's row in (theft).",
-    method: "As A, updates its own row without changing it (which must work), then sets its tenant to B and to NULL (must raise 42501 or a NOT NULL error), then tries to make B's row its own, with and without naming it (must touch no row). UPDATE with and without WHERE (without, the policy for reading does not guard it), UPDATE … FROM, MERGE, in both protocols.",
+    method: "As A, updates its own row without changing it (which must work), then sets its tenant to B and to NULL (must raise 42501 or a NOT NULL error), then tries to make B's row its own, with and without naming it (must touch no row). UPDATE with and without WHERE (without, the policy for reading does not guard it), UPDATE … FROM, MERGE, in both protocols. Where the registry names a second level, the same between two units of a tenant, and with rows of the whole tenant.",
     remedy: "Put the restrictive policy back: `tenantry apply`.",
     run: |stage| Box::pin(run(stage)),
 };
@@ -76,5 +76,6 @@ async fn run(stage: &Stage) -> Verdict {
         }
         stage.as_a.end().await?;
     }
+    super::units::move_rows(stage, &mut tally).await?;
     Ok(tally.finish("table", "rows stay with their tenant"))
 }

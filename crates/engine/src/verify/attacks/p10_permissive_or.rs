@@ -7,7 +7,7 @@ pub(super) const ATTACK: Attack = Attack {
     title: "Tenant A reads rows of tenant B",
     severity: Critical,
     meaning: "Permissive policies are OR-ed: one more of them (USING (true), is_public, owner_id = …) opens every tenant, unless the tenant's own policy is RESTRICTIVE.",
-    method: "Reads the policies: the tenant's must be RESTRICTIVE, for everybody and for all commands. Then, as A, reads its own row (which must work) and B's: by key, by tenant, by everything that is not A's, in joins and sub-selects, in both protocols, in a transaction, in a savepoint and after a failed statement.",
+    method: "Reads the policies: the tenant's must be RESTRICTIVE, for everybody and for all commands. Then, as A, reads its own row (which must work) and B's: by key, by tenant, by everything that is not A's, in joins and sub-selects, in both protocols, in a transaction, in a savepoint and after a failed statement. Where the registry names a second level, as one unit of a tenant the rows of another.",
     remedy: "Make the tenant policy RESTRICTIVE again, and drop the extra policy: `tenantry apply`.",
     run: |stage| Box::pin(run(stage)),
 };
@@ -76,5 +76,6 @@ async fn run(stage: &Stage) -> Verdict {
         }
     }
     stage.as_a.end().await?;
+    super::units::read(stage, &mut tally).await?;
     Ok(tally.finish("table", "no row of another tenant was visible"))
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tenantry_model::TenantKey;
-use tenantry_model::token::{ContextKey, SessionClaims};
+use tenantry_model::token::{ContextKey, SessionClaims, TokenError, TypedToken};
 use tenantry_pg::tokio_postgres::error::SqlState;
 use tenantry_pg::tokio_postgres::types::{ToSql, Type};
 use tenantry_pg::tokio_postgres::{self, Row, Statement};
@@ -82,11 +82,11 @@ impl Connection {
         !self.forgot.load(Ordering::Relaxed) && self.held.as_ref() == Some(who)
     }
 
-    /// Gives it to a tenant, if it is not this tenant's already. What is refused leaves it nobody's. Takes no
-    /// transaction for granted, so it is not called within one.
-    pub(crate) async fn hold(&mut self, key: &ContextKey, who: &Who) -> Result<(), Error> {
+    /// Gives it to a tenant, if it is not this tenant's already, and opens a transaction if told to. Both go out at
+    /// once: if the context is refused, the connection must be closed. It is nobody's then.
+    pub(crate) async fn ready(&mut self, key: &ContextKey, who: &Who, begin: Option<&str>) -> Result<(), Error> {
         if self.is_held_by(who) {
-            return Ok(());
+            return self.begin(begin).await;
         }
         self.held = None;
         self.counter += 1;
@@ -97,27 +97,39 @@ impl Connection {
             counter: self.counter,
             session_no: self.session_no,
         };
-        let sign = |source| Error::Sign { source };
-        // the unnamed statement: SQL can replace a named one
-        let held = if matches!(claims.tenant, TenantKey::Text(_)) || claims.scope.is_some() {
-            let token = key.sign_hold(&claims).map_err(sign)?;
-            self.client.execute_typed("SELECT tenantry.hold($1)", &[(&token, Type::TEXT)]).await
-        } else {
-            let t = key.sign_hold_typed(&claims).map_err(sign)?;
-            let arguments: [(&(dyn ToSql + Sync), Type); 6] = [
-                (&t.kid, Type::INT2),
-                (&t.hi, Type::INT8),
-                (&t.lo, Type::INT8),
-                (&t.expires_at, Type::INT8),
-                (&t.counter, Type::INT8),
-                (&&t.mac[..], Type::BYTEA),
-            ];
-            self.client.execute_typed("SELECT tenantry.hold($1, $2, $3, $4, $5, $6)", &arguments).await
-        };
-        held.map_err(|source| Error::Context { source })?;
+        // before anything is sent
+        let token = Token::sign(key, &claims).map_err(|source| Error::Sign { source })?;
+        // polled in this order, so sent in this order
+        let (held, begun) = futures::join!(self.hold(token), self.begin(begin));
+        held?;
         self.held = Some(who.clone());
         self.forgot.store(false, Ordering::Relaxed);
-        Ok(())
+        begun
+    }
+
+    async fn begin(&self, sql: Option<&str>) -> Result<(), Error> {
+        let Some(sql) = sql else { return Ok(()) };
+        self.client.batch_execute(sql).await.map_err(|source| Error::Statement { source })
+    }
+
+    /// Takes no transaction for granted, so it is not called within one.
+    async fn hold(&self, token: Token) -> Result<(), Error> {
+        // the unnamed statement: SQL can replace a named one
+        let held = match token {
+            Token::Text(token) => self.client.execute_typed("SELECT tenantry.hold($1)", &[(&token, Type::TEXT)]).await,
+            Token::Typed(t) => {
+                let arguments: [(&(dyn ToSql + Sync), Type); 6] = [
+                    (&t.kid, Type::INT2),
+                    (&t.hi, Type::INT8),
+                    (&t.lo, Type::INT8),
+                    (&t.expires_at, Type::INT8),
+                    (&t.counter, Type::INT8),
+                    (&&t.mac[..], Type::BYTEA),
+                ];
+                self.client.execute_typed("SELECT tenantry.hold($1, $2, $3, $4, $5, $6)", &arguments).await
+            }
+        };
+        held.map(drop).map_err(|source| Error::Context { source })
     }
 
     pub(crate) async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
@@ -167,6 +179,24 @@ impl Connection {
             self.forgot.store(true, Ordering::Relaxed);
         }
         ended
+    }
+}
+
+/// A signed context.
+enum Token {
+    /// For text keys and business units.
+    Text(String),
+    /// For whole tenants with uuid and number keys.
+    Typed(TypedToken),
+}
+
+impl Token {
+    fn sign(key: &ContextKey, claims: &SessionClaims) -> Result<Self, TokenError> {
+        if matches!(claims.tenant, TenantKey::Text(_)) || claims.scope.is_some() {
+            key.sign_hold(claims).map(Self::Text)
+        } else {
+            key.sign_hold_typed(claims).map(Self::Typed)
+        }
     }
 }
 

@@ -87,16 +87,11 @@ impl Lease {
             Some(connection) => connection,
             empty => empty.insert(shared.open(seat.slot).await?),
         };
-        // a single statement waits for its context: it must not run if that is refused
-        let entered = trail.begin();
-        connection.hold(&shared.key, who).await?;
-        trail.end(entered);
-        if let Some(begin) = begin {
-            let begun = trail.begin();
-            connection.client.batch_execute(begin).await.map_err(|source| Error::Statement { source })?;
-            trail.end(begun);
-            trail.open = true;
-        }
+        // a single statement is sent after this: it must not run if the context is refused
+        let began = trail.begin();
+        connection.ready(&shared.key, who, begin).await?;
+        trail.end(began);
+        trail.open = begin.is_some();
         Ok(())
     }
 

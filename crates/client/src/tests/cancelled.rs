@@ -12,19 +12,26 @@ use crate::{Error, Options, TenantHandle, TenantPool};
 /// More polls than any of the futures here takes.
 const POLLS_MAX: usize = 400;
 
-/// Polls a future so many times and drops it; whether it came to its end.
-async fn cut<F: Future>(work: F, polls: usize) -> bool {
+/// Polls a future so many times, lets something else happen, and drops it; whether it came to its end.
+async fn cut<F: Future>(work: F, polls: usize, meanwhile: impl Future) -> bool {
     let mut work = pin!(work);
     let mut left = polls;
-    poll_fn(move |cx| {
+    let ended = poll_fn(|cx| {
         if left == 0 {
             return Poll::Ready(false);
         }
         left -= 1;
         work.as_mut().poll(cx).map(|_| true)
-    })
-    .await
+    });
+    if ended.await {
+        return true;
+    }
+    meanwhile.await;
+    false
 }
+
+/// Who had the connection before: the tenant itself, another, or there is none.
+const FORMER: [&str; 3] = ["same", "other", "none"];
 
 /// What a tenant does when it is cut off. `committing` is set when its rows may come to stay.
 async fn work(scene: &str, a: &TenantHandle, name: &str, committing: &Cell<bool>) -> Result<(), Error> {
@@ -63,31 +70,51 @@ async fn work(scene: &str, a: &TenantHandle, name: &str, committing: &Cell<bool>
     }
 }
 
-/// Cuts the work off at each of its polls. Gives what the next tenant noticed.
+/// Cuts the work off at each of its polls, after each former user of the connection, before and after the server has
+/// answered. Gives what the next tenant noticed.
 async fn leaks(world: &World, options: Options, scene: &str) -> Vec<String> {
     let pool = world.pool_with(Options { slots: Some(0..1), ..options }).await;
     let (a, b) = (pool.tenant(&tenant(0)), pool.tenant(&tenant(1)));
+    let admin = world.db.connect_plain().await;
+    let stayed = async |name: &str| -> bool {
+        let sql = "SELECT count(*) > 0 FROM project WHERE name = $1";
+        admin.query_one(sql, &[&name]).await.unwrap().get(0)
+    };
     let mut found = Vec::new();
-    for polls in 0..POLLS_MAX {
-        let (name, committing) = (format!("cut {scene} {polls}"), Cell::new(false));
-        if polls % 3 == 0 {
-            // from the very beginning: another tenant's connection, or none
-            let _ = b.query("SELECT 1", &[]).await;
-        }
-        let ended = cut(work(scene, &a, &name, &committing), polls).await;
-        if let Err(what) = next(&pool).await {
-            found.push(format!("{scene} after {polls} polls: {what}"));
-        }
-        let stayed = world.admin(&format!("SELECT count(*)::text FROM project WHERE name = '{name}'")).await;
-        if stayed != "0" && !committing.get() {
-            found.push(format!("{scene} after {polls} polls: committed by another tenant"));
-        }
-        if ended {
-            pool.close().await;
-            return found;
+    for (former, answered) in FORMER.into_iter().flat_map(|f| [(f, false), (f, true)]) {
+        for polls in 0..=POLLS_MAX {
+            assert!(polls < POLLS_MAX, "{scene} takes more than {POLLS_MAX} polls");
+            let case = format!("{scene}, {former} before, answered {answered}, {polls} polls");
+            // what is left of an earlier cut is not this one's
+            let _ = match former {
+                "same" => a.query("SELECT 1", &[]).await.map(drop),
+                "other" => b.query("SELECT 1", &[]).await.map(drop),
+                _ => b.execute("DEALLOCATE ALL", &[]).await.map(drop),
+            };
+            let committing = Cell::new(false);
+            let meanwhile = async {
+                if answered {
+                    // the server's answer comes, and nobody looks at it
+                    stayed(&case).await;
+                    tokio::task::yield_now().await;
+                }
+            };
+            let ended = cut(work(scene, &a, &case, &committing), polls, meanwhile).await;
+            if let Err(what) = next(&pool).await {
+                found.push(format!("{case}: {what}"));
+            }
+            if stayed(&case).await && !committing.get() {
+                found.push(format!("{case}: committed by another tenant"));
+            }
+            if ended {
+                assert!(polls > 2, "{case}: too few places for a statement of a database");
+                break;
+            }
         }
     }
-    panic!("{scene} takes more than {POLLS_MAX} polls");
+    admin.close().await;
+    pool.close().await;
+    found
 }
 
 /// The next tenant works on the same slot, and commits.
@@ -151,7 +178,7 @@ async fn who_leaves_the_queue_takes_no_seat_along() {
             tokio::task::yield_now().await;
             only.commit().await
         };
-        let (ended, committed) = tokio::join!(cut(waits, polls), others);
+        let (ended, committed) = tokio::join!(cut(waits, polls, async {}), others);
         committed.unwrap();
         next(&pool).await.unwrap();
         assert_eq!((pool.counts().used, pool.counts().waiting), (0, 0), "{polls}");

@@ -39,12 +39,23 @@ async fn what_cannot_be_cleaned_closes_the_connection() {
     let pool = world.pool(1).await;
     let (a, b) = (pool.tenant(&tenant(0)), pool.tenant(&tenant(1)));
     for sql in ["SET default_transaction_read_only = on", "SET statement_timeout = '1ms'"] {
-        let before = process(&a).await;
-        a.execute(sql, &[]).await.unwrap();
-        assert_eq!(sees(&b).await, ["Workspace 2"], "{sql}");
-        b.execute("INSERT INTO project (name) VALUES ('after')", &[]).await.unwrap();
-        if sql.contains("read_only") {
-            assert_ne!(process(&b).await, before, "another connection");
+        for in_transaction in [false, true] {
+            let before = process(&a).await;
+            a.execute(sql, &[]).await.unwrap();
+            if in_transaction {
+                // BEGIN went out together with the context that was refused
+                let tx = b.begin().await.unwrap();
+                let row = tx.query_one("SELECT name, pg_sleep(0.01)::text FROM workspace", &[]).await.unwrap();
+                assert_eq!(row.get::<_, String>(0), "Workspace 2", "{sql}");
+                tx.execute("INSERT INTO project (name) VALUES ('after')", &[]).await.unwrap();
+                tx.commit().await.unwrap();
+            } else {
+                assert_eq!(sees(&b).await, ["Workspace 2"], "{sql}");
+                b.execute("INSERT INTO project (name) VALUES ('after')", &[]).await.unwrap();
+            }
+            if sql.contains("read_only") {
+                assert_ne!(process(&b).await, before, "another connection");
+            }
         }
     }
     assert_eq!(pool.counts().idle, 1);

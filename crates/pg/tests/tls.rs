@@ -71,6 +71,22 @@ async fn is_encrypted(target: &Target) -> bool {
     client.query_one("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", &[]).await.unwrap().get(0)
 }
 
+/// Leaves a statement that would run for an hour; without a request to cancel the server would not notice for as long.
+async fn leaves_nothing_running(target: &Target) {
+    let (client, watcher) = (connect(target).await.unwrap(), connect(target).await.unwrap());
+    let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep%'";
+    let sleeps = async |wanted: i64| {
+        while watcher.query_one(sql, &[&pid]).await.unwrap().get::<_, i64>(0) != wanted {}
+    };
+    tokio::select! {
+        _ = client.batch_execute("SELECT pg_sleep(3600)") => panic!("an hour is not over"),
+        () = sleeps(1) => {}
+    }
+    client.cancel_and_close().await;
+    sleeps(0).await;
+}
+
 async fn reason(target: &Target) -> String {
     match connect(target).await {
         Err(ConnectError::Tls { reason, .. }) => reason,
@@ -94,6 +110,8 @@ async fn every_mode_checks_what_it_promises() {
     assert!(!is_encrypted(&target("127.0.0.1", SslMode::Disable, None)).await);
     assert!(is_encrypted(&target("127.0.0.1", SslMode::VerifyCa, ca)).await, "the name is not looked at");
     assert!(is_encrypted(&target("localhost", SslMode::VerifyFull, ca)).await);
+    leaves_nothing_running(&target("localhost", SslMode::VerifyFull, ca)).await;
+    leaves_nothing_running(&target("127.0.0.1", SslMode::Disable, None)).await;
     assert!(reason(&target("127.0.0.1", SslMode::VerifyFull, ca)).await.contains("another host name"));
     for mode in [SslMode::Require, SslMode::VerifyCa, SslMode::VerifyFull] {
         assert!(reason(&target("localhost", mode, other)).await.contains("no trusted authority"), "{mode:?}");

@@ -12,6 +12,7 @@ mod write;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tenantry_edge::admission::Admitted;
@@ -51,6 +52,9 @@ pub(crate) struct Shown {
     pub(crate) user: Rc<str>,
     pub(crate) made_at: Instant,
 }
+
+/// Bytes that a server may have said at once to nobody in particular: a notice, a changed setting.
+const HEARD_BYTES_MAX: usize = 2048;
 
 /// One server connection.
 pub(crate) struct Link {
@@ -109,6 +113,9 @@ pub(crate) struct Link {
     pub(crate) doomed: Option<&'static str>,
     /// Whether a standby answers: no context can be held there.
     pub(crate) standby: bool,
+    /// A simple query does not end what the extended protocol began before it, as it did up to PostgreSQL 17: without a
+    /// Sync between them the transaction stays open.
+    pub(crate) needs_sync: bool,
     /// What the console shows of it.
     pub(crate) shown: Rc<Shown>,
     /// The context stands in a setting and has to be renewed from then on.
@@ -149,6 +156,24 @@ impl Link {
             expect.give(self.status, client.tail());
         } else {
             self.expect.push_back(expect);
+        }
+    }
+
+    /// Whether the server still holds an idle connection. What it said meanwhile is heard: usually nothing, and that
+    /// costs no system call.
+    pub(crate) fn is_still_there(&mut self) -> bool {
+        let mut bytes = [0; HEARD_BYTES_MAX];
+        let mut cx = Context::from_waker(Waker::noop());
+        loop {
+            let count = match self.stream.poll_read(&mut cx, &mut bytes) {
+                Poll::Pending => return self.partial.is_empty(),
+                Poll::Ready(Ok(count)) if count > 0 && self.partial.is_empty() => count,
+                Poll::Ready(_) => return false,
+            };
+            match self.scan(&bytes[..count], &mut Buffer::default(), false) {
+                Ok(seen) if !seen.fatal && seen.consumed == count && self.doomed.is_none() => {}
+                _ => return false,
+            }
         }
     }
 

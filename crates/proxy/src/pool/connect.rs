@@ -28,6 +28,8 @@ use crate::settings::Server;
 use crate::statements::Prepared;
 use crate::stream::Stream;
 
+/// Since this version an implicit transaction that a pipeline began goes on over a simple query.
+const QUERIES_JOIN_SINCE: u32 = 18;
 /// Longest message of a server while logging in.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// More rounds of SCRAM than this are not done for a server: they would keep the thread busy.
@@ -241,6 +243,7 @@ async fn connect_once(pool: &Pool, slot: &Slot) -> Result<Made, ConnectError> {
     } else {
         None
     };
+    let needs_sync = major(&told).is_none_or(|major| major >= QUERIES_JOIN_SINCE);
     pool.welcome.borrow_mut().get_or_insert_with(|| Rc::new(told));
     let now = Instant::now();
     let shown = Rc::new(Shown { process, user: Rc::clone(&slot.user), made_at: now });
@@ -277,10 +280,17 @@ async fn connect_once(pool: &Pool, slot: &Slot) -> Result<Made, ConnectError> {
         kept: false,
         doomed: None,
         standby,
+        needs_sync,
         cancels: Rc::new(Cell::new(0)),
         made_at: now,
         used_at: now,
     })))
+}
+
+/// The major version a server told.
+fn major(told: &[(Box<str>, Box<str>)]) -> Option<u32> {
+    let (_, version) = told.iter().find(|(name, _)| &**name == "server_version")?;
+    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// A conversation that goes step by step.

@@ -9,6 +9,8 @@ use crate::pool::Slot;
 pub(crate) struct Idle {
     #[allow(clippy::vec_box, reason = "a connection is lent and given back in its box: it never moves")]
     links: Vec<Box<Link>>,
+    /// Logins of connections that the server closed while nobody used them.
+    gone: Vec<Slot>,
 }
 
 impl Idle {
@@ -39,12 +41,34 @@ impl Idle {
         Some(self.links.remove(at))
     }
 
+    /// As [`take`](Self::take), but none that the server closed meanwhile.
+    pub(crate) fn take_alive(&mut self, wanted: &Held) -> Option<Box<Link>> {
+        loop {
+            let mut link = self.take(wanted)?;
+            if link.is_still_there() {
+                return Some(link);
+            }
+            self.gone.push(link.slot.clone());
+        }
+    }
+
     /// Closes what must not be used again; gives the logins. Nearly always there is none, and nothing is made.
     pub(crate) fn remove_doomed(&mut self) -> Vec<Slot> {
-        if self.links.iter().all(|link| link.doomed.is_none()) {
-            return Vec::new();
+        let mut slots = std::mem::take(&mut self.gone);
+        if self.links.iter().any(|link| link.doomed.is_some()) {
+            slots.append(&mut self.remove_if(|link| link.doomed.is_some()));
         }
-        self.remove_if(|link| link.doomed.is_some())
+        slots
+    }
+
+    /// Closes what the server closed as well; gives the logins.
+    pub(crate) fn remove_gone(&mut self) -> Vec<Slot> {
+        for link in &mut self.links {
+            if link.doomed.is_none() && !link.is_still_there() {
+                link.doom("the server closed it");
+            }
+        }
+        self.remove_doomed()
     }
 
     /// Takes out and closes what fits; gives the logins.

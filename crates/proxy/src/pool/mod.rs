@@ -149,7 +149,7 @@ impl Pool {
         let mut inner = self.inner.borrow_mut();
         inner.bury_doomed();
         if !self.paused.get() && inner.idle.len() > 0 && inner.may_begin(&asker) {
-            if let Some(link) = inner.idle.take(&asker.held) {
+            if let Some(link) = inner.idle.take_alive(&asker.held) {
                 drop(inner);
                 return Ok(Answer::Now(Lease::new(Rc::clone(self), link, asker, now)));
             }
@@ -178,7 +178,9 @@ impl Pool {
         }
         let mut inner = self.inner.borrow_mut();
         let now = Instant::now();
-        inner.bury_doomed();
+        // who is taken out of the queue must get a connection: look first whether there is one
+        let gone = inner.idle.remove_gone();
+        inner.free.extend(gone);
         while !inner.queue.is_empty() && inner.idle.len() > 0 {
             let Some(waiter) = inner.next_waiter() else { break };
             let Some(link) = inner.idle.take(&waiter.asker.held) else { break };

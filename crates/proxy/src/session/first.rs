@@ -7,6 +7,7 @@ use tenantry_wire::backend::{self, TransactionStatus};
 use tenantry_wire::frontend::{self, TargetKind};
 use tenantry_wire::tag::frontend as tag;
 
+use super::pump::streams_within_bounds;
 use super::{Over, Session};
 use crate::client::Doing;
 use crate::identify::naming::Naming;
@@ -49,9 +50,8 @@ impl Session {
         let available = self.input.unread();
         let Some(header) = frontend::header(available).map_err(Refusal::violation)? else { return Ok(None) };
         let whole = available.len() >= header.len;
-        let large = matches!(header.tag, tag::QUERY | tag::BIND | tag::FUNCTION_CALL | tag::COPY_DATA);
-        let enough = whole || (large && available.len() >= BEGINNING_BYTES);
-        if !enough {
+        let streams = streams_within_bounds(header)?;
+        if !whole && !(streams && available.len() >= BEGINNING_BYTES) {
             return Ok(None);
         }
         let body = &available[5..header.len.min(available.len())];

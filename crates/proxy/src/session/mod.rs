@@ -21,6 +21,7 @@ use std::time::Instant;
 use tenantry_edge::admission::Admitted;
 use tenantry_edge::limit::ConnectionGuard;
 use tenantry_edge::usage::Counters;
+use tenantry_wire::tag::frontend as tag;
 
 use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
@@ -232,6 +233,9 @@ impl Session {
             let want = Want { tenant: self.current.as_ref(), alone, parameters: &self.parameters };
             // a BEGIN of ours goes between the context and the client's statement
             let opening = if self.begun && opening == Opening::SetLocal { Opening::Rows } else { opening };
+            let is_query = self.input.unread().first() == Some(&tag::QUERY) && !self.begun;
+            // it would leave the transaction open that the context is entered in
+            let opening = if is_query && lease.needs_sync { Opening::Other } else { opening };
             let entry = match lease.enter_for(&want, opening) {
                 Ok(entry) => entry,
                 Err(error) => return Ok(Err(Refusal::context(&error.to_string()))),

@@ -37,6 +37,21 @@ const SHORT_BYTES_MAX: usize = 16 * 1024;
 /// Names of statements on server connections begin like this; clients cannot use them.
 const OURS: &[u8] = b"tenantry_";
 
+/// Whether a message goes on before all of it is there. Of the others, which are kept whole, none may be too long.
+pub(super) fn streams_within_bounds(header: tenantry_wire::Header) -> Result<bool, Refusal> {
+    match header.tag {
+        tag::QUERY | tag::BIND | tag::COPY_DATA | tag::FUNCTION_CALL => Ok(true),
+        tag::PARSE if header.len > PARSE_BYTES_MAX => {
+            Err(Refusal::fatal("54000", "tenantry: the statement is too long"))
+        }
+        tag::PARSE => Ok(false),
+        tag if header.len > SHORT_BYTES_MAX => {
+            Err(Refusal::violation(format_args!("message `{}` is too long", char::from(tag))))
+        }
+        _ => Ok(false),
+    }
+}
+
 impl Session {
     /// Takes as many messages of the client as can go on now.
     pub(super) fn pump(&mut self, link: &mut Link) -> Result<(), Refusal> {
@@ -65,20 +80,8 @@ impl Session {
                 return Ok(());
             }
             let whole = available.len() >= header.len;
-            let looked_at = match header.tag {
-                tag::PARSE if header.len > PARSE_BYTES_MAX => {
-                    return Err(Refusal::fatal("54000", "tenantry: the statement is too long"));
-                }
-                tag::QUERY | tag::BIND | tag::COPY_DATA | tag::FUNCTION_CALL => {
-                    whole || available.len() >= LOOKED_AT_BYTES
-                }
-                tag::PARSE => whole,
-                _ if header.len > SHORT_BYTES_MAX => {
-                    return Err(Refusal::violation(format_args!("message `{}` is too long", char::from(header.tag))));
-                }
-                _ => whole,
-            };
-            if !looked_at {
+            let streams = streams_within_bounds(header)?;
+            if !whole && !(streams && available.len() >= LOOKED_AT_BYTES) {
                 self.wanted = header.len;
                 return Ok(());
             }

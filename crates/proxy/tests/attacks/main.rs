@@ -14,6 +14,7 @@ mod cancel;
 mod context;
 mod door;
 mod protocol;
+mod server;
 mod state;
 mod statements;
 mod verify;

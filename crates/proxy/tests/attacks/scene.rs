@@ -80,7 +80,12 @@ impl Scene {
 
     /// The same, with other settings.
     pub(crate) async fn with(size: usize, change: impl FnOnce(&mut Settings, &mut Database)) -> Self {
-        let db = tenantry_testkit::postgres(15).database("proxy").await;
+        Self::on(15, size, change).await
+    }
+
+    /// The same, on a server of this major version.
+    pub(crate) async fn on(major: u32, size: usize, change: impl FnOnce(&mut Settings, &mut Database)) -> Self {
+        let db = tenantry_testkit::postgres(major).database("proxy").await;
         let slots = install(&db, size).await;
         let directory = Directory::new(directory(1, [TenantState::Active; 2])).expect("a first list");
         let mut scene = Self { db, proxy: None, at: ([127, 0, 0, 1], 0).into(), directory, slots };

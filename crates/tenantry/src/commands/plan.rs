@@ -8,7 +8,9 @@ use tenantry_blueprint::classify::Classification;
 use tenantry_blueprint::file::{Blueprint, Phase};
 use tenantry_blueprint::registry::Registry;
 use tenantry_blueprint::{plan, survey};
-use tenantry_engine::{report, survey as data};
+use tenantry_engine::apply::RunState;
+use tenantry_engine::{journal, report, survey as data};
+use tenantry_model::Class;
 use tenantry_pg::Client;
 
 use super::Outcome;
@@ -58,6 +60,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     let registry = settings.decisions();
     let reading = Reading::of(&settings, registry).await?;
     reading.refuse_old_server(&settings)?;
+    refuse_isolated(&reading).await?;
     let options = plan::Options { create_root: args.create_root };
     let blueprint =
         make(&reading.client, &reading.catalog, &reading.classification, registry, &options, !args.no_survey, &output)
@@ -78,6 +81,28 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
         }))?;
     }
     Ok(Outcome::findings(blocked > 0))
+}
+
+/// A blueprint is for the schema as the application made it: what tenantry added would be planned a second time.
+async fn refuse_isolated(reading: &Reading) -> Result<(), Failure> {
+    let Some(journal) = journal::read(&*reading.client).await? else { return Ok(()) };
+    let database = &reading.catalog.database;
+    let (state, remedy) = match journal.state {
+        RunState::Applying => {
+            ("is being isolated", "finish with `tenantry apply DIR`, or undo with `tenantry rollback`")
+        }
+        RunState::Applied | RunState::Completing | RunState::Completed => (
+            "is isolated already",
+            "`tenantry check` says what changed since. For new tables: `tenantry rollback`, then plan and apply again",
+        ),
+        RunState::RollingBack => ("is being rolled back", "finish with `tenantry rollback`, then plan again"),
+    };
+    Err(Failure::new(
+        Class::Conflict,
+        format!("database {database} {state}, under the blueprint of {}", journal.started_at),
+    )
+    .code("wrong-state")
+    .remedy(remedy))
 }
 
 /// Plans, and looks at the data if told so.

@@ -184,6 +184,14 @@ async fn commands_that_do_not_fit_the_state() {
     refused(&case.run(2, &["complete", "--yes"]), &["not isolated"], "wrong-state");
     refused(&case.run(2, &["rollback", "--yes"]), &["not isolated"], "wrong-state");
     refused(&case.run(2, &["verify"]), &["not isolated"], "wrong-state");
+
+    case.run(0, &["plan", "--out", "iso"]);
+    case.run(0, &["apply", "iso", "--yes"]);
+    // what tenantry added would be planned a second time
+    refused(&case.run(2, &["plan", "--out", "again"]), &["isolated already", "tenantry check"], "wrong-state");
+    assert!(!case.folder.path().join("again").exists(), "nothing is half-written");
+    case.run(0, &["rollback", "--yes"]);
+    case.run(0, &["plan", "--out", "again"]);
 }
 
 #[tokio::test]

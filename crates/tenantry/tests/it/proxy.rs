@@ -161,6 +161,35 @@ async fn tenants_come_from_the_table_and_each_sees_its_own_rows() {
 }
 
 #[tokio::test]
+async fn verify_attacks_the_running_proxy_from_outside() {
+    let case = served("attacked", "").await;
+    let keys = [key(&case, "w1"), key(&case, "w2")];
+    let logins = format!(
+        "database = \"small\"\n[a]\nuser = \"app.w1\"\npassword = \"{}\"\n[b]\nuser = \"app.w2\"\npassword = \"{}\"\n",
+        keys[0], keys[1]
+    );
+    case.write("two.toml", &logins);
+    let proxy = Serving::start(&case);
+    let at = format!("127.0.0.1:{}", proxy.port);
+    let report = case.json(0, &["verify", "--proxy", &at, "--proxy-logins", "two.toml"]);
+    let checks = report["checks"].as_array().unwrap();
+    let passed = checks.iter().filter(|check| check["status"] == "pass").count();
+    assert_eq!((report["failed"].as_u64(), passed), (Some(0), checks.len()), "{report:#}");
+    assert!(passed >= 10 && checks.iter().all(|check| check["layer"] == "proxy"), "{report:#}");
+
+    // what is wrong with the arguments is said, and no password with it
+    let refused = case.run(2, &["verify", "--proxy", "nowhere", "--proxy-logins", "two.toml"]);
+    assert!(text(&refused.stderr).contains("HOST:PORT"), "{}", text(&refused.stderr));
+    case.write("broken.toml", &logins.replace("[b]", "[c]"));
+    case.write("swapped.toml", &logins.replace("app.w2", "app.w1"));
+    for file in ["broken.toml", "swapped.toml", "missing.toml"] {
+        let refused = text(&case.run(2, &["verify", "--proxy", &at, "--proxy-logins", file]).stderr);
+        assert!(keys.iter().all(|key| !refused.contains(key)), "{file}: {refused}");
+    }
+    proxy.stop();
+}
+
+#[tokio::test]
 async fn a_suspension_and_a_key_taken_back_hold_at_once() {
     let case = served("suspended", "").await;
     let key_1 = key(&case, "w1");

@@ -17,15 +17,15 @@ use tenantry_model::token::ContextKey;
 use tenantry_pg::{SslMode, Target, client_config};
 use tenantry_proxy::Settings;
 use tenantry_proxy::settings::{ClientTls, Database, LoginSettings, Mode, Server, ServerTls, SlotLogin};
-use tenantry_wire::scram::{self, ITERATIONS_MIN, Verifier};
+use tenantry_wire::scram::{self, Decoy, ITERATIONS_MIN, Verifier};
 
 use crate::config::directory::{self, Followed};
 
 use super::{DatabaseSection, KeyName, LoginSection, ModeName, ProxySection, SslModeName, TlsSection, passwords};
 use crate::errors::Failure;
 
-/// Bytes of a salt we make.
-const SALT_BYTES: usize = 16;
+/// What the secret is derived for that makes salts.
+const SALTS: &str = "salts of the proxy's logins";
 
 /// Paths in the file are relative to it.
 ///
@@ -57,10 +57,10 @@ pub(crate) fn build(
     for (name, section) in &section.databases {
         databases.push(Arc::new(database(name, section, &base, followed)?));
     }
+    let mock_secret = salts_secret(&databases)?;
+    let decoy = Decoy::new(mock_secret, ITERATIONS_MIN);
     let logins =
-        section.logins.iter().map(|(name, l)| login(name, l, &base).map(Arc::new)).collect::<Result<_, _>>()?;
-    let mut mock_secret = [0; 32];
-    random(&mut mock_secret)?;
+        section.logins.iter().map(|(name, l)| login(name, l, &base, &decoy).map(Arc::new)).collect::<Result<_, _>>()?;
     Ok(Settings {
         listen: section.listen.clone(),
         socket_folder: section.socket_folder.as_ref().map(|p| base.join(p)),
@@ -81,8 +81,15 @@ pub(crate) fn build(
     })
 }
 
-fn random(bytes: &mut [u8]) -> Result<(), Failure> {
-    getrandom::fill(bytes).map_err(|e| Failure::bug(format!("draw random numbers: {e}")))
+/// Salts that stay the same when the proxy starts again: who asks twice must not learn from a changed one which names
+/// exist. Without an isolated database there is no tenant to guess, and nothing that lasts.
+fn salts_secret(databases: &[Arc<Database>]) -> Result<[u8; 32], Failure> {
+    if let Some(key) = databases.iter().find_map(|database| database.context_key.as_ref()) {
+        return Ok(key().derive(SALTS));
+    }
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|e| Failure::bug(format!("draw random numbers: {e}")))?;
+    Ok(secret)
 }
 
 fn mode(name: ModeName) -> Mode {
@@ -101,7 +108,7 @@ fn kind(name: KeyName) -> KeyKind {
     }
 }
 
-fn login(name: &str, section: &LoginSection, base: &Path) -> Result<LoginSettings, Failure> {
+fn login(name: &str, section: &LoginSection, base: &Path, decoy: &Decoy) -> Result<LoginSettings, Failure> {
     let verifier = match (&section.verifier, &section.password_file) {
         (Some(_), Some(_)) => {
             return Err(Failure::caller(format!("login `{name}` has both a verifier and a password file"))
@@ -114,8 +121,7 @@ fn login(name: &str, section: &LoginSection, base: &Path) -> Result<LoginSetting
         })?),
         (None, Some(file)) => {
             let password = passwords::read(&base.join(file))?;
-            let mut salt = [0; SALT_BYTES];
-            random(&mut salt)?;
+            let salt = decoy.salt(name);
             let made = Verifier::from_password(password.expose_secret().as_bytes(), &salt, ITERATIONS_MIN);
             Some(
                 made.map_err(|e| Failure::caller(format!("the password of login `{name}` cannot be used")).because(e))?,

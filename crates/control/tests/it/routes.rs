@@ -44,6 +44,17 @@ fn body(method: &str, path: &str) -> Value {
 }
 
 #[test]
+fn the_document_is_the_golden_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/openapi.json");
+    let text = serde_json::to_string_pretty(&tenantry_control::openapi()).unwrap() + "\n";
+    if std::env::var_os("TENANTRY_GOLDEN").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(kept, text, "docs/reference/openapi.json is stale: run `cargo xtask openapi` and commit the file");
+}
+
+#[test]
 fn every_route_says_what_it_needs() {
     let mut documented = documented();
     let mut known: Vec<_> = ROUTES.iter().map(|(m, p, ..)| ((*m).to_owned(), (*p).to_owned())).collect();

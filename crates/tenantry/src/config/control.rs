@@ -76,7 +76,8 @@ pub(crate) fn build(section: &ControlSection) -> Result<Settings, Failure> {
     Ok(Settings { owner, secret: secret(&file)?, connections: section.connections })
 }
 
-fn secret(path: &Path) -> Result<Secret, Failure> {
+/// The secret in this file; made if there is none.
+pub(crate) fn secret(path: &Path) -> Result<Secret, Failure> {
     let failed = |e: std::io::Error| {
         Failure::caller(format!("cannot use the control plane's secret {}", path.display()))
             .because(e)

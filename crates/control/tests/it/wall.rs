@@ -91,3 +91,29 @@ async fn the_login_owns_nothing_and_forgets_nothing() {
     let owner = scene.database.connect().await;
     assert_eq!(count(&owner, bare).await, 0);
 }
+
+#[tokio::test]
+async fn a_search_among_many_tenants_uses_its_index() {
+    let scene = Scene::new("many").await;
+    let many = "INSERT INTO tenantry_control.tenant
+                    (id, key, slug, name, plan, subscription_status, isolation_strategy, type, path, status)
+                SELECT id, id, 'tenant-' || n, 'Company ' || md5(n::text), 'free', 'active', 'shared', 'Root', ARRAY[id], 'active'
+                FROM (SELECT gen_random_uuid() id, n FROM generate_series(1, 100000) n) t";
+    scene.database.execute(&format!("{many}; ANALYZE tenantry_control.tenant")).await;
+    let client = api(&scene).await;
+    let role = format!("SET ROLE \"{}_control_operator\"", scene.database.name());
+    client.batch_execute(&role).await.unwrap();
+    let list = Control::statements().into_iter().find(|s| s.doing == "search the tenants").unwrap();
+    // the values are in sight when it is planned, as they are when the pool asks
+    let values = ["NULL", "NULL", "NULL", "NULL", "NULL", "51", "'c4ca4238a0b923820dcc509a6f75849b:*'"];
+    let text = values.iter().enumerate().fold(list.text.to_owned(), |t, (n, v)| t.replace(&format!("${}", n + 1), v));
+    let rows = client.query(&format!("EXPLAIN {text}"), &[]).await.unwrap();
+    let plan: String = rows.iter().map(|r| r.get::<_, String>(0) + "\n").collect();
+    assert!(plan.contains("tenant_search"), "{plan}");
+    let found = scene.operate("GET", "/api/tenants?search=c4ca4238a0b923820dcc509a6f75849b").send().await;
+    assert_eq!(found.is(200).body["items"][0]["slug"], "tenant-1");
+    scene.operate("GET", "/api/tenants?pageSize=200").send().await.is(200);
+    let control = Control::start(scene.settings.clone()).await.unwrap();
+    let all = control.directory_if_changed(0).await.unwrap().unwrap();
+    assert_eq!(all.tenants, 100_000);
+}

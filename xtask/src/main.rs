@@ -35,6 +35,8 @@ enum Chore {
     },
     /// Start a new rule, step, attack or hazard: its file, its entry, its page
     New(new::Args),
+    /// Write the OpenAPI document of the control plane
+    Openapi,
     /// Run the benchmarks and print ratios
     Bench {
         /// Handed to `bench/run`
@@ -60,6 +62,10 @@ fn run_chore() -> anyhow::Result<()> {
         Chore::Tidy => tidy::run(),
         Chore::Golden { bless } => golden::run(bless),
         Chore::New(args) => new::run(&args),
+        Chore::Openapi => {
+            let words = ["test", "-q", "-p", "tenantry-control", "--test", "it", "the_document_is_the_golden_one"];
+            run::program("cargo", &words, &[("TENANTRY_GOLDEN", "1")])
+        }
         Chore::Bench { arguments } => {
             let mut words = vec!["bench/run"];
             words.extend(arguments.iter().map(String::as_str));

@@ -72,7 +72,7 @@ fn neighbour(folder: &str) -> Result<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .with_context(|| format!("cannot read {folder}"))?
         .filter_map(|e| e.ok()?.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
-        .filter(|n| n != "mod" && n != "tools")
+        .filter(|n| n != "mod" && n != "tools" && n != "units")
         .collect();
     names.sort();
     names.pop().with_context(|| format!("{folder} has no entry to take the shape from"))

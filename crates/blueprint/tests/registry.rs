@@ -88,7 +88,10 @@ fn every_key_survives_reading_and_writing() {
         [proxy.databases."a database"]
         credentials = "credentials.json"
         [proxy.logins.app]
-        admin = true"#;
+        admin = true
+        [control]
+        listen = "127.0.0.1:8080"
+        directory = "tenants.json""#;
     let registry = Registry::parse(text).unwrap();
     let written = registry.render();
     assert_eq!(Registry::parse(&written).unwrap(), registry, "{written}");

@@ -13,6 +13,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-edge", &["tenantry-model"]),
     ("tenantry-proxy", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
     ("tenantry-client", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
+    ("tenantry-control", &["tenantry-model", "tenantry-pg", "tenantry-wire"]),
     ("tenantry-embedded", &["tenantry-model"]),
     ("tenantry-engine", &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-wire"]),
     (
@@ -26,6 +27,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "tenantry-edge",
             "tenantry-wire",
             "tenantry-proxy",
+            "tenantry-control",
         ],
     ),
     (

@@ -30,6 +30,8 @@ fn a_demonstration_comes_up_is_attacked_goes_down_and_is_found_again() {
         ("pgpass", 0o600),
         ("proxy.pgpass", 0o600),
         ("tenants.json", 0o600),
+        ("operator.key", 0o600),
+        ("control.secret", 0o600),
         ("verify.html", 0o644),
     ] {
         let found = std::fs::metadata(demo.join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
@@ -42,6 +44,7 @@ fn a_demonstration_comes_up_is_attacked_goes_down_and_is_found_again() {
     assert!(text(&second.stderr).contains("is there already"), "{}", text(&second.stderr));
     assert!(text(&second.stdout).contains(" 0 failed"), "{}", text(&second.stdout));
     assert!(text(&second.stdout).contains("through the proxy tenant"), "{}", text(&second.stdout));
+    assert!(text(&second.stdout).contains("control     http://127.0.0.1:"), "{}", text(&second.stdout));
     let keys = std::fs::read_to_string(demo.join("proxy.pgpass")).unwrap();
     let tenants = std::fs::read_to_string(demo.join("tenants.json")).unwrap();
     assert_eq!(tenants.matches("SCRAM").count(), 2, "a second run replaces the keys of the first");

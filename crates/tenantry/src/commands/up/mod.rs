@@ -1,5 +1,6 @@
 //! `tenantry up`: a demonstration application on a PostgreSQL of its own, isolated and attacked before your eyes.
 
+mod control;
 mod demo;
 mod doors;
 mod isolate;
@@ -18,6 +19,7 @@ use crate::config::Settings;
 use crate::errors::Failure;
 use crate::output::Output;
 use crate::output::files::{self, Readers};
+use control::ControlPlane;
 use demo::Demo;
 use doors::Doors;
 use place::Place;
@@ -29,7 +31,8 @@ const AFTER: &str = "\
 With no database given it runs its own PostgreSQL: installed programs, data in your data directory, a Unix socket and
 a loopback port, never as root. It makes the demonstration application (a customer-engagement service of about 30
 tables), fills it, and does inspect, plan, apply, complete and verify. A second run finds all that and only verifies.
-Then it runs the proxy before it, on port 6432 or a free one, and looks through it as two tenants.
+Then it runs the proxy before it, on port 6432 or a free one, and looks through it as two tenants; and the control
+plane on port 8080 or a free one, with a database of its own.
 
 Examples:
   tenantry up                                        stays until Ctrl-C, with commands to try
@@ -71,12 +74,15 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
         () = interrupted() => Err(Failure::caller("interrupted; run the same command again to go on")),
     };
     let outcome = match result {
-        Ok((report, doors)) => {
+        Ok((report, doors, control)) => {
             let right = doors.as_ref().is_none_or(Doors::is_right);
             let findings = Outcome::findings(!report.is_clean() || !right);
             let stayed = if args.check { Ok(()) } else { stay(&mut place, &output).await };
             if let Some(doors) = doors {
                 doors.close().await;
+            }
+            if let Some(control) = control {
+                control.close().await;
             }
             stayed.map(|()| findings)
         }
@@ -86,8 +92,11 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     outcome
 }
 
+/// What is up: the report of the attacks, the proxy and the control plane.
+type Up = (Report, Option<Doors>, Option<ControlPlane>);
+
 /// From nothing, or from wherever an earlier run was stopped, to an isolated and attacked application.
-async fn bring_up(args: &Args, settings: &Settings, place: &Place) -> Result<(Report, Option<Doors>), Failure> {
+async fn bring_up(args: &Args, settings: &Settings, place: &Place) -> Result<Up, Failure> {
     let output = settings.output;
     let demo = Demo::at(place)?;
     if args.reset {
@@ -106,8 +115,9 @@ async fn bring_up(args: &Args, settings: &Settings, place: &Place) -> Result<(Re
     let page = demo.folder.join("verify.html");
     files::write(&page, &report::html(&report), Readers::Everybody)?;
     let doors = Doors::open_if_possible(&demo, &output).await?;
-    show(args, &output, place, &demo, &report, doors.as_ref())?;
-    Ok((report, doors))
+    let control = ControlPlane::open_if_possible(place, &demo, &output).await;
+    show(args, &output, place, &demo, (&report, doors.as_ref(), control.as_ref()))?;
+    Ok((report, doors, control))
 }
 
 fn show(
@@ -115,14 +125,14 @@ fn show(
     output: &Output,
     place: &Place,
     demo: &Demo,
-    report: &Report,
-    doors: Option<&Doors>,
+    (report, doors, control): (&Report, Option<&Doors>, Option<&ControlPlane>),
 ) -> Result<(), Failure> {
     let folder = demo.folder.display();
     if !output.is_human() {
         return output.json(&json!({
             "format": 1, "server": place.describe(), "database": demo::DATABASE, "folder": demo.folder,
             "report": report, "proxy": doors.map(Doors::json),
+            "control": control.map(|c| json!({ "address": c.at.to_string() })),
         }));
     }
     let mut text = if report.is_clean() { String::new() } else { report::human(report, output.has_color()) + "\n" };
@@ -131,6 +141,7 @@ fn show(
         report.passed, report.failed, report.residual, report.skipped, report.seconds
     ));
     text.push_str(&doors.map(Doors::describe).unwrap_or_default());
+    text.push_str(&control.map(ControlPlane::describe).unwrap_or_default());
     text.push_str(&format!("server      {}\n", place.describe()));
     text.push_str(&format!("database    {}, 34 tables of a customer-engagement service\n", demo::DATABASE));
     text.push_str(&format!("credentials {folder}/credentials.json (logins of the application, key of the context)\n"));
@@ -148,6 +159,10 @@ fn show(
         if let Some(doors) = doors {
             text.push_str("Through the proxy a tenant sees its rows, and nobody else's:\n");
             text.push_str(&doors.commands());
+        }
+        if let Some(control) = control {
+            text.push_str("The control plane makes a tenant:\n");
+            text.push_str(&control.command());
         }
     }
     output.text(&text)

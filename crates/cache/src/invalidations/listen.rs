@@ -120,6 +120,7 @@ async fn session(
         tracing::info!("changes may have gone unheard: everything is forgotten");
         cache.clear_all().await;
     }
+    client.execute(HEARD, &[]).await.map_err(run("write down that somebody listens"))?;
     if !known {
         *place = Some(Place { server, from: "0".into(), done: HashSet::new() });
     }

@@ -78,7 +78,7 @@ impl Rule {
         };
         let both = |rows: &str| {
             format!(
-                "    IF (SELECT count(*) FROM (SELECT FROM {rows} LIMIT {}) AS some) > {ROWS_MAX} THEN\n{}    ELSE\n{}    END IF;\n    said := said OR FOUND;\n",
+                "    IF (SELECT count(*) FROM (SELECT FROM {rows} LIMIT {}) AS few) > {ROWS_MAX} THEN\n{}    ELSE\n{}    END IF;\n    said := said OR FOUND;\n",
                 ROWS_MAX + 1,
                 of(rows, Self::kinds),
                 of(rows, Self::entries),

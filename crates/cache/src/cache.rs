@@ -23,6 +23,8 @@ use crate::settings::Settings;
 
 /// How often what is over is forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// What a space may keep of its grant beside a half of what it holds.
+const SLACK_BYTES: u64 = 64 << 10;
 
 /// A cache for the tenants of one directory. Clones share everything; the last one ends its tasks.
 #[derive(Clone)]
@@ -100,7 +102,7 @@ impl Cache {
         let swept = Arc::downgrade(&inner);
         tasks.push(
             tokio::spawn(async move {
-                let mut every = tokio::time::interval(SWEEP_EVERY);
+                let mut every = tokio::time::interval_at(tokio::time::Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
                 every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
                 loop {
                     every.tick().await;
@@ -230,8 +232,10 @@ impl Inner {
             }
             space.sweep(now);
             {
+                // a half more than it holds, for what is being put meanwhile
                 let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some((_, granted)) = shares.shrink(space.number(), space.bytes()) {
+                let bytes = space.bytes();
+                if let Some((_, granted)) = shares.shrink(space.number(), bytes + bytes / 2 + SLACK_BYTES) {
                     space.grant(granted);
                 }
             }

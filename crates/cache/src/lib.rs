@@ -58,6 +58,8 @@ mod scope;
 mod seal;
 mod secret;
 pub mod settings;
+#[cfg(test)]
+mod vectors;
 
 pub use cache::{Cache, Seen, SpaceSeen};
 pub use clock::Clock;

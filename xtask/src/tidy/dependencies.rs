@@ -36,6 +36,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "tenantry-bench",
         &[
+            "tenantry-cache",
+            "tenantry-edge",
             "tenantry-model",
             "tenantry-pg",
             "tenantry-blueprint",

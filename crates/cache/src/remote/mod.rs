@@ -22,6 +22,8 @@ use crate::secret::{Keys, fill};
 use crate::settings::{Redis, Settings};
 
 pub use operations::Reach;
+#[cfg(test)]
+pub(crate) use operations::mix;
 pub(crate) use operations::{Looked, Ticket};
 
 use line::Line;

@@ -280,9 +280,9 @@ impl Inner {
     pub(crate) async fn forget(&self, message: &Message) -> Reach {
         self.hear(message);
         let Some(remote) = &self.remote else { return Reach::Everywhere };
-        let reach = remote.forget(message).await;
+        let (reach, more) = remote.forget(message).await;
         // what was read from Redis while it was still there
-        self.hear(message);
+        self.hear(more.as_ref().unwrap_or(message));
         reach
     }
 }

@@ -191,7 +191,7 @@ impl<'a> Scope<'a> {
         let life = self.life(ttl, value.is_none());
         if self.fits(value.as_ref()) && life > 0 {
             if let (Some(remote), Some(ticket), false) = (&self.inner.remote, &ticket, self.is_overtaken(&flight)) {
-                remote.store(&self.space, ticket, value.as_deref(), life).await;
+                remote.store(&self.space, asked.key.kind, ticket, value.as_deref(), life).await;
             }
             self.settle(asked, &flight, self.entry(value.clone(), life));
         }

@@ -26,6 +26,10 @@ const WRITE = `\
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1`;
+const FORGET = `\
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1`;
 const GENERATION = `\
 redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2])
 return redis.call('GET', KEYS[1])`;
@@ -247,8 +251,8 @@ export class Cache {
     const tenant = checked(kind, "");
     this.#loads.clear();
     return this.#told(tenant, async () => {
-      await this.#send(["DEL", this.#form.generationOfKind(tenant, kind)]);
-      await this.#send(["PUBLISH", this.#form.channel(), this.#form.message("kind", this.#form.tenantKind, tenant, kind)]);
+      const message = this.#form.message("kind", this.#form.tenantKind, tenant, kind);
+      await this.#send(["EVAL", FORGET, "1", this.#form.generationOfKind(tenant, kind), this.#form.channel(), message]);
     });
   }
 
@@ -260,8 +264,8 @@ export class Cache {
   }
 
   async #clear(tenant: string): Promise<void> {
-    await this.#send(["DEL", this.#form.generation(tenant)]);
-    await this.#send(["PUBLISH", this.#form.channel(), this.#form.message("tenant", this.#form.tenantKind, tenant)]);
+    const message = this.#form.message("tenant", this.#form.tenantKind, tenant);
+    await this.#send(["EVAL", FORGET, "1", this.#form.generation(tenant), this.#form.channel(), message]);
   }
 
   async #lookOrLoad(tenant: string, kind: string, id: string, load: () => Promise<Buffer | null>, ttl?: number): Promise<Buffer | null> {

@@ -17,6 +17,7 @@ use super::flight::{Flight, Lead};
 use crate::ablation::{Protection, Removed};
 use crate::counters::Counters;
 use crate::key::{Asked, Kept};
+use crate::seal::Generation;
 use crate::secret::Name;
 
 /// What an entry costs beside its key and value.
@@ -25,6 +26,9 @@ const ENTRY_BYTES: u64 = 160;
 const CAPACITY_FIRST: u64 = 1000;
 /// How many entries a space is laid out for at first; it grows.
 const ENTRIES_FIRST: usize = 16;
+
+/// Most kinds whose generations are known.
+const KINDS_MAX: usize = 1024;
 
 /// A remembered value; `None` is the knowledge that there is nothing.
 #[derive(Clone, Debug)]
@@ -60,6 +64,18 @@ pub(crate) struct Space {
 struct UnderWay {
     flights: HashMap<Kept, Arc<Flight>>,
     removals: u64,
+    generations: HashMap<Box<str>, Arc<Generations>>,
+}
+
+/// Which entries of a kind count in Redis, as it was last asked for; a removal of the kind, or of all, forgets it.
+#[derive(Debug)]
+pub(crate) struct Generations {
+    /// Of which line.
+    pub(crate) epoch: u64,
+    pub(crate) of_tenant: Vec<u8>,
+    pub(crate) of_kind: Vec<u8>,
+    pub(crate) kind_name: String,
+    pub(crate) mixed: Generation,
 }
 
 /// What a caller is to do about an entry that is not here.
@@ -167,6 +183,28 @@ impl Space {
         }
     }
 
+    /// The generations of a kind, if they are known on this line.
+    pub(crate) fn generations(&self, kind: &str, epoch: u64) -> Option<Arc<Generations>> {
+        self.lock().generations.get(kind).filter(|known| known.epoch == epoch).cloned()
+    }
+
+    /// Keeps what was asked for, unless something was removed since.
+    pub(crate) fn keep_generations_since(&self, removals: u64, kind: &str, known: &Arc<Generations>) {
+        let mut under_way = self.lock();
+        if under_way.removals != removals {
+            return;
+        }
+        if under_way.generations.len() >= KINDS_MAX {
+            under_way.generations.clear();
+        }
+        under_way.generations.insert(kind.into(), known.clone());
+    }
+
+    /// They are not what Redis has any more.
+    pub(crate) fn forget_generations(&self, kind: &str) {
+        self.lock().generations.remove(kind);
+    }
+
     /// Forgets one entry, and what is being loaded for it.
     pub(crate) fn remove(&self, asked: &Asked<'_>) {
         self.remove_locked(&mut self.lock(), asked);
@@ -191,6 +229,7 @@ impl Space {
             }
             stays
         });
+        under_way.generations.remove(kind);
         self.entries.retain(|key, _| &*key.kind != kind);
     }
 
@@ -199,6 +238,7 @@ impl Space {
         let mut under_way = self.lock();
         under_way.removals += 1;
         under_way.flights.drain().for_each(|(_, flight)| flight.overtake());
+        under_way.generations.clear();
         self.entries.clear();
     }
 

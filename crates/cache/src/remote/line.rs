@@ -5,7 +5,7 @@
 //! own reconnecting is not used. The run id is part of every generation: what a server brings back from a dump after
 //! a restart, or holds after a failover, was written for another one and is not believed.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -33,6 +33,8 @@ pub(super) struct Line {
     pub(super) run_id: String,
     /// The generation of all tenants, as it was last heard or asked for.
     pub(super) all: ArcSwap<Vec<u8>>,
+    /// Changes with the line and with `all`: what is known of generations belongs to one.
+    pub(super) epoch: AtomicU64,
 }
 
 impl Remote {
@@ -91,7 +93,8 @@ impl Remote {
         connection.subscribe(self.channel()).await?;
         let run_id = self.run_id(&mut connection).await;
         let all = raw_generation(&mut connection, &self.name('g', &self.keys.generation_of_all().text)).await?;
-        Ok((Line { connection, run_id, all: ArcSwap::from_pointee(all) }, pushes))
+        let epoch = AtomicU64::new(self.next_epoch.fetch_add(1, Ordering::AcqRel));
+        Ok((Line { connection, run_id, all: ArcSwap::from_pointee(all), epoch }, pushes))
     }
 
     /// Which run of which server this is. Where the user may not ask, all runs look the same.
@@ -153,10 +156,11 @@ impl Remote {
                 }
                 () = self.broken.notified() => return,
                 _ = ping.tick() => {
-                    if inner.strong_count() == 0 || !self.renew().await {
+                    if !self.renew().await {
                         return;
                     }
-                    self.pay().await;
+                    let Some(inner) = inner.upgrade() else { return };
+                    self.pay(&inner).await;
                 }
             }
         }
@@ -189,7 +193,10 @@ impl Remote {
         let all = raw_generation(&mut connection, &self.name('g', &self.keys.generation_of_all().text)).await;
         match all {
             Ok(all) => {
-                line.all.store(Arc::new(all));
+                if **line.all.load() != all {
+                    line.all.store(Arc::new(all));
+                    line.epoch.store(self.next_epoch.fetch_add(1, Ordering::AcqRel), Ordering::Release);
+                }
                 true
             }
             Err(error) => {
@@ -201,12 +208,13 @@ impl Remote {
     }
 
     /// Removes what could not be removed before.
-    async fn pay(&self) {
+    async fn pay(&self, inner: &Inner) {
         let tenants = match self.owed.debt() {
             None => return,
             Some(Debt::All) => {
                 let told = self.tell(&Message::All).await;
                 if told == Reach::Everywhere {
+                    inner.clear_here();
                     self.owed.paid_all();
                 }
                 return;
@@ -214,9 +222,11 @@ impl Remote {
             Some(Debt::Tenants(tenants)) => tenants,
         };
         for (tenant, failures) in tenants {
-            if self.tell(&Message::Tenant { tenant: tenant.clone() }).await != Reach::Everywhere {
+            let all = Message::Tenant { tenant: tenant.clone() };
+            if self.tell(&all).await != Reach::Everywhere {
                 return;
             }
+            inner.hear(&all);
             self.owed.paid(&tenant, failures);
         }
     }

@@ -47,6 +47,7 @@ pub(crate) struct Remote {
     /// When the line was lost, on the cache's clock; [`UP`] while there is one.
     lost_at: AtomicU64,
     failures: AtomicU32,
+    next_epoch: AtomicU64,
     broken: Notify,
     up: watch::Sender<bool>,
     owed: Owed,
@@ -67,6 +68,7 @@ impl Remote {
             line: ArcSwapOption::empty(),
             lost_at: AtomicU64::new(0),
             failures: AtomicU32::new(0),
+            next_epoch: AtomicU64::new(0),
             broken: Notify::new(),
             up: watch::channel(false).0,
             owed: Owed::default(),

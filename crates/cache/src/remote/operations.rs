@@ -11,12 +11,12 @@ use redis::{RedisError, Script};
 use tenantry_model::TenantKey;
 
 use super::line::Line;
-use super::scripts::{GENERATION, STORE, UNLOCK, WRITE};
+use super::scripts::{FORGET, GENERATION, STORE, UNLOCK, WRITE};
 use super::{FAILURES_MAX, Remote};
 use crate::ablation::Protection;
 use crate::counters::count;
 use crate::key::{Asked, Key};
-use crate::local::space::Space;
+use crate::local::space::{Generations, Space};
 use crate::message::Message;
 use crate::seal::{self, Found, HEAD};
 use crate::secret::{Name, fill};
@@ -33,6 +33,7 @@ const LOCK_PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::fr
 static STORE_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(STORE));
 static WRITE_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(WRITE));
 static GENERATION_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(GENERATION));
+static FORGET_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(FORGET));
 static UNLOCK_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(UNLOCK));
 
 /// How far a removal or a write went.
@@ -58,11 +59,8 @@ pub(crate) enum Looked {
 /// What was seen before a load: it is stored only if that is still so.
 pub(crate) struct Ticket {
     entry: Name,
-    of_tenant: Vec<u8>,
-    of_kind: Vec<u8>,
-    kind_name: String,
+    generations: Arc<Generations>,
     head: Vec<u8>,
-    mixed: seal::Generation,
     lock: Option<[u8; 16]>,
     /// On the cache's clock.
     seen: u64,
@@ -100,34 +98,68 @@ impl Remote {
     }
 
     async fn look_on(&self, line: &Line, space: &Space, asked: &Asked<'_>) -> Result<Looked, RedisError> {
-        let tenant = space.admitted.key();
-        let seen = self.clock.now();
-        let entry = self.keys.entry(tenant, asked);
-        let of_tenant = self.name('g', &space.generation.text);
-        let of_kind = self.name('g', &self.keys.generation_of_kind(tenant, asked.key.kind).text);
+        let entry = self.keys.entry(space.admitted.key(), asked);
+        let name = self.name('e', &entry.text);
         let mut connection = line.connection.clone();
-        let names = [&of_tenant, &of_kind, &self.name('e', &entry.text)];
-        type Three = (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
-        let (tenants, kinds, stored): Three = redis::cmd("MGET").arg(&names).query_async(&mut connection).await?;
-        let tenants = match tenants {
-            Some(known) => known,
-            None => raw_generation(&mut connection, &of_tenant).await?,
-        };
-        let kinds = match kinds {
-            Some(known) => known,
-            None => raw_generation(&mut connection, &of_kind).await?,
-        };
-        let mixed = mix([line.run_id.as_bytes(), &line.all.load(), &tenants, &kinds]);
-        let head = stored.as_ref().map_or_else(Vec::new, |s| s[..s.len().min(HEAD)].to_vec());
-        if let Some(stored) = stored {
-            match seal::open(&space.sealing, &entry, &mixed, self.clock.unix(), stored, self.removed) {
-                Found::Entry { value, ends } => return Ok(Looked::Found { value, ends }),
-                Found::Stale => {}
-                Found::Damaged => count(&self.counters.damaged),
-            }
+        let mut seen = self.clock.now();
+        let mut known = space.generations(asked.key.kind, line.epoch.load(Ordering::Acquire));
+        let mut stored: Option<Vec<u8>> = None;
+        if known.is_some() {
+            stored = redis::cmd("GET").arg(&name).query_async(&mut connection).await?;
         }
-        let (of_tenant, of_kind, kind_name) = (tenants, kinds, of_kind);
-        Ok(Looked::Missing(Ticket { entry, of_tenant, of_kind, kind_name, head, mixed, lock: None, seen }))
+        loop {
+            let asked_now = known.is_none();
+            let generations = match known.take() {
+                Some(known) => known,
+                None => {
+                    seen = self.clock.now();
+                    let (fresh, entry) = self.ask_generations(line, space, asked, &name).await?;
+                    stored = entry;
+                    fresh
+                }
+            };
+            let head = stored.as_ref().map_or_else(Vec::new, |s| s[..s.len().min(HEAD)].to_vec());
+            if let Some(stored) = stored.take() {
+                match seal::open(&space.sealing, &entry, &generations.mixed, self.clock.unix(), stored, self.removed) {
+                    Found::Entry { value, ends } => return Ok(Looked::Found { value, ends }),
+                    // written under a generation that is newer than what is known here
+                    Found::Stale if !asked_now => continue,
+                    Found::Stale => {}
+                    Found::Damaged => count(&self.counters.damaged),
+                }
+            }
+            return Ok(Looked::Missing(Ticket { entry, generations, head, lock: None, seen }));
+        }
+    }
+
+    /// The generations as they are now, and the entry as it was in the same moment.
+    async fn ask_generations(
+        &self,
+        line: &Line,
+        space: &Space,
+        asked: &Asked<'_>,
+        name: &str,
+    ) -> Result<(Arc<Generations>, Option<Vec<u8>>), RedisError> {
+        let (removals, epoch) = (space.removals(), line.epoch.load(Ordering::Acquire));
+        let tenant_name = self.name('g', &space.generation.text);
+        let kind = asked.key.kind;
+        let kind_name = self.name('g', &self.keys.generation_of_kind(space.admitted.key(), kind).text);
+        let mut connection = line.connection.clone();
+        type Three = (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
+        let names = [&*tenant_name, &*kind_name, name];
+        let (tenants, kinds, stored): Three = redis::cmd("MGET").arg(&names).query_async(&mut connection).await?;
+        let of_tenant = match tenants {
+            Some(known) => known,
+            None => raw_generation(&mut connection, &tenant_name).await?,
+        };
+        let of_kind = match kinds {
+            Some(known) => known,
+            None => raw_generation(&mut connection, &kind_name).await?,
+        };
+        let mixed = mix([line.run_id.as_bytes(), &line.all.load(), &of_tenant, &of_kind]);
+        let known = Arc::new(Generations { epoch, of_tenant, of_kind, kind_name, mixed });
+        space.keep_generations_since(removals, kind, &known);
+        Ok((known, stored))
     }
 
     /// After a look that found nothing: becomes the one process that loads, or waits for it.
@@ -169,14 +201,14 @@ impl Remote {
     }
 
     /// Stores what was loaded, unless something happened to it since the look.
-    pub(crate) async fn store(&self, space: &Space, ticket: &Ticket, value: Option<&[u8]>, life: u64) {
+    pub(crate) async fn store(&self, space: &Space, kind: &str, ticket: &Ticket, value: Option<&[u8]>, life: u64) {
         // a removal that came meanwhile may be forgotten already
         if self.clock.now().saturating_sub(ticket.seen) >= REMOVAL_MS {
             return;
         }
         let Some(line) = self.line_for(space.admitted.key()) else { return };
         let ends = self.clock.unix() + life;
-        let sealed = seal::seal(&space.sealing, &ticket.entry, &ticket.mixed, ends, value, self.removed);
+        let sealed = seal::seal(&space.sealing, &ticket.entry, &ticket.generations.mixed, ends, value, self.removed);
         let mut connection = line.connection.clone();
         let entry = self.name('e', &ticket.entry.text);
         if self.removed.has(Protection::Overtaken) {
@@ -186,9 +218,16 @@ impl Remote {
             return;
         }
         let mut script = STORE_SCRIPT.key(self.name('g', &space.generation.text));
-        script.key(&ticket.kind_name).key(entry);
-        script.arg(&ticket.of_tenant).arg(&ticket.of_kind).arg(&ticket.head).arg(sealed).arg(life);
-        self.done(script.invoke_async::<i64>(&mut connection).await);
+        script.key(&ticket.generations.kind_name).key(entry);
+        script
+            .arg(&ticket.generations.of_tenant)
+            .arg(&ticket.generations.of_kind)
+            .arg(&ticket.head)
+            .arg(sealed)
+            .arg(life);
+        if self.done(script.invoke_async::<i64>(&mut connection).await) != Some(1) {
+            space.forget_generations(kind);
+        }
     }
 
     /// Writes an entry whatever was there, and tells the others to forget theirs.
@@ -198,14 +237,10 @@ impl Remote {
             Some(line) => {
                 let wrote = async {
                     let entry = self.keys.entry(tenant, asked);
-                    let mut connection = line.connection.clone();
-                    let of_tenant = self.name('g', &space.generation.text);
-                    let of_kind = self.name('g', &self.keys.generation_of_kind(tenant, asked.key.kind).text);
-                    let tenants = raw_generation(&mut connection, &of_tenant).await?;
-                    let kinds = raw_generation(&mut connection, &of_kind).await?;
-                    let mixed = mix([line.run_id.as_bytes(), &line.all.load(), &tenants, &kinds]);
+                    // whatever was there is overwritten: the generations are asked for, for nobody would notice old ones
+                    let (known, _) = self.ask_generations(&line, space, asked, &self.name('e', &entry.text)).await?;
                     let ends = self.clock.unix() + life;
-                    let sealed = seal::seal(&space.sealing, &entry, &mixed, ends, value, self.removed);
+                    let sealed = seal::seal(&space.sealing, &entry, &known.mixed, ends, value, self.removed);
                     self.write(&line, &entry, sealed, life, &Message::entry(tenant, asked)).await
                 };
                 self.done(wrote.await)
@@ -215,10 +250,17 @@ impl Remote {
         self.reached(written, Some(tenant))
     }
 
-    /// Does in Redis what a message says, and tells the others.
-    pub(crate) async fn forget(&self, message: &Message) -> Reach {
-        let reach = self.tell(message).await;
-        self.reached((reach == Reach::Everywhere).then_some(()), message.tenant())
+    /// Does in Redis what a message says, or more, and tells the others. Says what was done, for it to be done here.
+    pub(crate) async fn forget(&self, message: &Message) -> (Reach, Option<Message>) {
+        let mut reach = self.tell(message).await;
+        let mut more = None;
+        if let (Reach::HereOnly, Some(tenant), true) = (reach, message.tenant(), self.is_connected()) {
+            // a full server takes no removal, and lets a generation go
+            let all = Message::Tenant { tenant: tenant.clone() };
+            reach = self.tell(&all).await;
+            more = Some(all);
+        }
+        (self.reached((reach == Reach::Everywhere).then_some(()), message.tenant()), more)
     }
 
     /// The same, without remembering that it failed.
@@ -268,13 +310,7 @@ impl Remote {
             return redis::cmd("EVAL").arg(text).arg(0).query_async::<Option<i64>>(&mut connection).await.map(drop);
         }
         let removal = seal::removal(self.clock.unix() + REMOVAL_MS);
-        match self.write(line, &entry, removal, REMOVAL_MS, message).await {
-            Err(error) if !(error.is_io_error() || error.is_timeout()) => {
-                // a full server takes no removal and lets a generation go
-                self.begin_anew(line, &self.keys.generation(tenant), message).await
-            }
-            other => other,
-        }
+        self.write(line, &entry, removal, REMOVAL_MS, message).await
     }
 
     async fn write(
@@ -294,10 +330,9 @@ impl Remote {
     /// A generation that is gone never comes back: the next one is made at random.
     async fn begin_anew(&self, line: &Line, generation: &Name, message: &Message) -> Result<(), RedisError> {
         let mut connection = line.connection.clone();
-        let mut both = redis::pipe();
-        both.cmd("DEL").arg(self.name('g', &generation.text));
-        both.cmd("PUBLISH").arg(self.channel()).arg(self.sealed(message));
-        both.query_async::<(i64, i64)>(&mut connection).await.map(drop)
+        let mut script = FORGET_SCRIPT.key(self.name('g', &generation.text));
+        script.arg(self.channel()).arg(self.sealed(message));
+        script.invoke_async::<i64>(&mut connection).await.map(drop)
     }
 
     /// What is done where there are no generations; only tests do it.

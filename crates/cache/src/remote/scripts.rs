@@ -22,6 +22,12 @@ pub(super) const GENERATION: &str = "\
 redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2])
 return redis.call('GET', KEYS[1])";
 
+/// Lets a generation go, and tells the others. Keys: where. Arguments: the channel, the message.
+pub(super) const FORGET: &str = "\
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1";
+
 /// Gives a lock back, if it is still ours. Keys: the lock. Arguments: ours.
 pub(super) const UNLOCK: &str = "\
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end

@@ -39,6 +39,10 @@ WRITE = """\
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1"""
+FORGET = """\
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1"""
 GENERATION = """\
 redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2])
 return redis.call('GET', KEYS[1])"""
@@ -130,15 +134,15 @@ class _Deeds:
     def remove_kind(self, tenant: str, kind: str) -> _Steps[None]:
         form = self.form
         self._owed.add(tenant)
-        yield ("DEL", form.generation_of_kind(tenant, kind))
-        yield ("PUBLISH", form.channel(), form.message("kind", form.tenant_kind, tenant, kind))
+        message = form.message("kind", form.tenant_kind, tenant, kind)
+        yield ("EVAL", FORGET, 1, form.generation_of_kind(tenant, kind), form.channel(), message)
         self._owed.discard(tenant)
 
     def clear(self, tenant: str) -> _Steps[None]:
         form = self.form
         self._owed.add(tenant)
-        yield ("DEL", form.generation(tenant))
-        yield ("PUBLISH", form.channel(), form.message("tenant", form.tenant_kind, tenant))
+        message = form.message("tenant", form.tenant_kind, tenant)
+        yield ("EVAL", FORGET, 1, form.generation(tenant), form.channel(), message)
         self._owed.discard(tenant)
 
     def forget_server(self) -> None:

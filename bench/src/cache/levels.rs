@@ -47,7 +47,7 @@ pub(super) async fn first(plan: &Plan) -> anyhow::Result<f64> {
 }
 
 /// Requests in a second: GET alone, and hits in the second level.
-pub(super) async fn second(server: &Redis, plan: &Plan) -> anyhow::Result<(f64, f64)> {
+pub(super) async fn second(server: &Redis, plan: &Plan, at_once: u32) -> anyhow::Result<(f64, f64)> {
     let directory = Directory::open(KeyKind::Bigint, Limits::NONE);
     let mut settings =
         Settings::new("bench").with_redis(tenantry_cache::Redis::new("127.0.0.1", server.port), Secret::new([1; 32]));
@@ -65,23 +65,24 @@ pub(super) async fn second(server: &Redis, plan: &Plan) -> anyhow::Result<(f64, 
     }
     let (mut of_plain, mut of_ours) = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
-        of_plain.push(lane(plan, |number| get(plain.clone(), number)).await?);
-        of_ours.push(lane(plan, |number| look(cache.clone(), tenant.clone(), number)).await?);
+        of_plain.push(lane(plan, at_once, |number| get(plain.clone(), number)).await?);
+        of_ours.push(lane(plan, at_once, |number| look(cache.clone(), tenant.clone(), number)).await?);
     }
     let used = cache.scope(&tenant)?.used();
     anyhow::ensure!(used.misses == 0 && used.hits == 0, "the second level is not what was measured: {used:?}");
     Ok((median(of_plain), median(of_ours)))
 }
 
-async fn lane<F>(plan: &Plan, request: impl Fn(u32) -> F) -> anyhow::Result<f64>
+async fn lane<F>(plan: &Plan, at_once: u32, request: impl Fn(u32) -> F) -> anyhow::Result<f64>
 where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     let next = Arc::new(AtomicU32::new(0));
     let begin = Instant::now();
     let mut clients = Vec::new();
-    for _ in 0..plan.at_once {
-        let each = plan.requests / plan.at_once.max(1);
+    for _ in 0..at_once {
+        // one after another takes longest
+        let each = if at_once == 1 { plan.requests / 8 } else { plan.requests / at_once };
         let first = next.fetch_add(each, Ordering::Relaxed);
         let requests: Vec<F> = (first..first + each).map(&request).collect();
         clients.push(tokio::spawn(async move {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tenantry_edge::admission::{Admitted, Claim};
 use tenantry_edge::directory::{Directory, TenantState};
 use tenantry_model::TenantKey;
@@ -206,11 +207,14 @@ impl Inner {
         self.by_number.write().unwrap_or_else(PoisonError::into_inner).remove(&space.number());
     }
 
-    /// Makes room for an entry, among others' if the tenant has less than its share.
-    pub(crate) fn make_room(&self, space: &Space, asked: &Asked<'_>, entry: &Entry) {
+    /// Makes room for an entry, among others' if the tenant has less than its share. False if it could never fit.
+    pub(crate) fn make_room(&self, space: &Space, asked: &Asked<'_>, entry: &Entry) -> bool {
+        if entry.value.as_ref().map_or(0, Bytes::len) as u64 >= self.settings.bytes_max {
+            return false;
+        }
         let missing = space.missing(asked, entry.value.as_ref());
         if missing == 0 {
-            return;
+            return true;
         }
         // grants are set under the lock, so that an older answer never overwrites a newer one
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
@@ -221,6 +225,7 @@ impl Inner {
                 space.grant(granted);
             }
         }
+        true
     }
 
     pub(crate) async fn sweep(&self) {

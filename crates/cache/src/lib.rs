@@ -12,7 +12,7 @@
 //!
 //! The only way to an entry is an [`Admitted`](tenantry_edge::admission::Admitted), which only admission makes; a
 //! tenant that was suspended since reads nothing. Names are made by one rule ([`key`]), values are sealed with a key of
-//! the tenant's own. [`invalidations`] removes what committed writes changed. [`metrics`] shows it.
+//! the tenant's own. [`changes`] removes what committed writes changed. [`metrics`] shows it.
 //!
 //! What it refuses to do: it is no place where anything is kept for good, it gives no value from before a removal that
 //! it knows of, and it never fails because Redis does: then it loads, and counts why.
@@ -45,10 +45,10 @@ pub mod ablation;
 #[allow(dead_code, unreachable_pub, reason = "only tests take protections away")]
 mod ablation;
 mod cache;
+pub mod changes;
 mod clock;
 mod counters;
 mod error;
-pub mod invalidations;
 pub mod key;
 mod local;
 mod message;
@@ -62,6 +62,7 @@ pub mod settings;
 mod vectors;
 
 pub use cache::{Cache, Seen, SpaceSeen};
+pub use changes::Listener;
 pub use clock::Clock;
 pub use counters::{LineUsed, Used};
 pub use error::CacheError;

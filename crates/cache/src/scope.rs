@@ -64,8 +64,9 @@ impl<'a> Scope<'a> {
         };
         count(&self.space.counters.remote_hits);
         let entry = self.entry(value, self.left(ends));
-        self.inner.make_room(&self.space, &asked, &entry);
-        self.space.keep_since(removals, &asked, entry.clone());
+        if self.inner.make_room(&self.space, &asked, &entry) {
+            self.space.keep_since(removals, &asked, entry.clone());
+        }
         Ok(Some(entry.into()))
     }
 

@@ -118,7 +118,9 @@ impl Remote {
                     fresh
                 }
             };
-            let head = stored.as_ref().map_or_else(Vec::new, |s| s[..s.len().min(HEAD)].to_vec());
+            let mut head = [0; HEAD];
+            let length = stored.as_ref().map_or(0, |s| s.len().min(HEAD));
+            head[..length].copy_from_slice(&stored.as_deref().unwrap_or_default()[..length]);
             if let Some(stored) = stored.take() {
                 match seal::open(&space.sealing, &entry, &generations.mixed, self.clock.unix(), stored, self.removed) {
                     Found::Entry { value, ends } => return Ok(Looked::Found { value, ends }),
@@ -128,6 +130,7 @@ impl Remote {
                     Found::Damaged => count(&self.counters.damaged),
                 }
             }
+            let head = head[..length].to_vec();
             return Ok(Looked::Missing(Ticket { entry, generations, head, lock: None, seen }));
         }
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tenantry_cache::Cache;
-use tenantry_cache::invalidations::{Listener, Rules};
+use tenantry_blueprint::cache_rules::Rules;
+use tenantry_cache::{Cache, Listener};
 use tenantry_edge::admission::Admitted;
 use tenantry_model::KeyKind;
 use tenantry_pg::Target;

@@ -21,7 +21,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tenantry_model::{Class, Ident, QualifiedName};
 
-use crate::key::{ID_BYTES_MAX, KIND_BYTES_MAX};
+use crate::registry::Registry;
+
+/// Longest kind of an entry in bytes, as the cache takes it.
+pub const KIND_BYTES_MAX: usize = 64;
+/// Longest id of an entry in bytes, as the cache takes it.
+pub const ID_BYTES_MAX: usize = 1024;
 
 /// Most entries that one change of a table names.
 pub const ENTRIES_MAX: usize = 32;
@@ -57,6 +62,15 @@ pub(crate) enum Piece {
 /// A rule that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RulesError {
+    /// There is no such section.
+    #[error("the registry has no section [cache.invalidations]")]
+    Missing,
+    /// Something else stands beside the rules.
+    #[error("[cache] holds `invalidations` only, not `{name}`: what else a cache needs, its application says")]
+    Unknown {
+        /// What stands there.
+        name: String,
+    },
     /// The section is not of this form.
     #[error("[cache.invalidations] cannot be read: {reason}")]
     Form {
@@ -114,6 +128,15 @@ struct Written {
 }
 
 impl Rules {
+    /// The rules of a registry.
+    pub fn of_registry(registry: &Registry) -> Result<Self, RulesError> {
+        let section = registry.cache.as_ref().and_then(|c| c.as_object()).ok_or(RulesError::Missing)?;
+        if let Some(name) = section.keys().find(|k| *k != "invalidations") {
+            return Err(RulesError::Unknown { name: name.clone() });
+        }
+        Self::read(section.get("invalidations").ok_or(RulesError::Missing)?.clone())
+    }
+
     /// Reads the section as a value, from whatever text it was written in.
     pub fn read(section: serde_json::Value) -> Result<Self, RulesError> {
         let written: BTreeMap<String, Written> =
@@ -224,6 +247,19 @@ mod tests {
         let Template::Entry { kind, id } = &rules.0[1].entries[0] else { panic!("{rules:?}") };
         assert_eq!((&**kind, id.len()), ("segment", 3));
         assert_eq!(rules.0[1].entries[2], Template::Entry { kind: "count".into(), id: vec![] });
+    }
+
+    #[test]
+    fn they_stand_in_the_registry_and_survive_it() {
+        let text = "format = 1\n\n[cache.invalidations.\"public.a\"]\ntenant = \"t\"\ndrop = [\"k:{id}\"]\n";
+        let registry = Registry::parse(text).unwrap();
+        let rules = Rules::of_registry(&registry).unwrap();
+        assert!(!rules.is_empty());
+        let again = Registry::parse(&registry.render()).unwrap();
+        assert_eq!(Rules::of_registry(&again).unwrap(), rules);
+        assert_eq!(Rules::of_registry(&Registry::default()).unwrap_err(), RulesError::Missing);
+        let other = Registry::parse("format = 1\n[cache]\nttl = 3\n").unwrap();
+        assert_eq!(Rules::of_registry(&other).unwrap_err(), RulesError::Unknown { name: "ttl".into() });
     }
 
     #[test]

@@ -1,4 +1,8 @@
-//! Hears what changed, and removes it from the cache.
+//! Removals that come from committed writes, whoever made them: the application, a job, psql.
+//!
+//! Which entries a change of a table drops says `[cache.invalidations]` in `tenantry.toml`; the triggers that write it
+//! down come from `tenantry registry cache-sql`. What a transaction wrote down is seen when it commits, and never if it
+//! does not.
 //!
 //! NOTIFY wakes; what changed is read from a table, from where the last look ended. Nothing is missed while the
 //! listener is away, for the table keeps it for an hour; after that, and after the server crashed, everything is
@@ -15,10 +19,11 @@ use tenantry_pg::{Backoff, Client, ConnectError, Session, Target, connect_and_he
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::sql::KEPT_MINUTES;
 use crate::cache::Cache;
 use crate::message::Message;
 
+/// Longest time for which it is remembered what changed: a listener that was away for longer forgets everything.
+const KEPT_MINUTES: i32 = 60;
 /// How often it is looked without being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often old rows are deleted, and it is written down that somebody listens.
@@ -113,7 +118,7 @@ async fn session(
     client.batch_execute("LISTEN tenantry_cache").await.map_err(run("listen"))?;
     let row = client.query_one("SELECT pg_postmaster_start_time()::text", &[]).await;
     let server: String = row.map_err(run("ask when the server started"))?.get(0);
-    let minutes = KEPT_MINUTES as i32;
+    let minutes = KEPT_MINUTES;
     let heard = client.query_one(WAS_HEARD, &[&minutes]).await.map_err(run("ask who listened"))?;
     let known = place.as_ref().is_some_and(|p| p.server == server);
     if !heard.get::<_, bool>(0) || (place.is_some() && !known) {

@@ -14,9 +14,6 @@ use super::{CHANNEL, SCHEMA};
 /// More changed rows than this are not named one by one.
 pub const ROWS_MAX: u32 = 1000;
 
-/// Longest time for which it is remembered what changed: a listener that was away for longer forgets everything.
-pub const KEPT_MINUTES: u32 = 60;
-
 /// What an operator runs, as the owner of the tables: once there, once back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {

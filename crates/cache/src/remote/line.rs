@@ -76,7 +76,7 @@ impl Remote {
         } else {
             ConnectionAddr::Tcp(host, port)
         };
-        let mut settings = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
+        let mut settings = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
         if let Some(user) = &self.settings.user {
             settings = settings.set_username(user);
         }

@@ -176,3 +176,50 @@ async fn large_values_are_loaded_and_not_kept() {
     assert_eq!(get(&cache, &a, KEY).await, None, "and what was there before is gone");
     assert_eq!(cache.scope(&a).unwrap().used().too_large, 1);
 }
+
+/// K-16: the user that the guide names can do what the cache does, and look at nothing of the server.
+#[tokio::test]
+async fn the_user_of_the_guide_is_enough_and_no_more() {
+    let guide = include_str!("../../../../docs/guides/cache.md");
+    let line = guide.lines().find(|l| l.starts_with("ACL SETUSER")).unwrap();
+    let scene = Scene::new();
+    let mut stranger = scene.server.stranger().await;
+    let words: Vec<&str> = line.split(' ').collect();
+    redis::cmd(words[0]).arg(&words[1..]).query_async::<()>(&mut stranger).await.unwrap();
+    let mut settings = scene.settings();
+    settings.lock_wait_max = Some(Duration::from_millis(100));
+    let redis = settings.redis.as_mut().unwrap();
+    redis.user = Some("cache".into());
+    redis.password = Some(Zeroizing::new("password".into()));
+    let cache = Cache::start(scene.directory.clone(), settings);
+    tokio::time::timeout(SOON, cache.connected()).await.unwrap();
+    let a = scene.tenant("a");
+    put(&cache, &a, KEY, "v").await;
+    assert_eq!(load(&cache, &a, ("k", ""), "w", &Arc::default()).await, "w");
+    let entries = cache.scope(&a).unwrap();
+    for reach in [entries.remove(KEY).await, entries.remove_kind("k").await, entries.clear().await] {
+        assert_eq!(reach.unwrap(), Reach::Everywhere);
+    }
+    let line = cache.seen().line;
+    assert_eq!((line.denied, line.errors), (0, 0), "{line:?}");
+    let url = format!("redis://cache:password@127.0.0.1:{}", scene.server.port);
+    let mut user = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
+    for forbidden in [
+        "KEYS *",
+        "SCAN 0",
+        "MONITOR",
+        "DBSIZE",
+        "RANDOMKEY",
+        "CLIENT LIST",
+        "SLOWLOG GET",
+        "FLUSHALL",
+        "CONFIG GET *",
+        "PSUBSCRIBE *",
+        "GET other",
+        "PUBLISH other x",
+    ] {
+        let words: Vec<&str> = forbidden.split(' ').collect();
+        let error = redis::cmd(words[0]).arg(&words[1..]).query_async::<redis::Value>(&mut user).await.unwrap_err();
+        assert_eq!(error.code(), Some("NOPERM"), "{forbidden}: {error}");
+    }
+}

@@ -12,6 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-pg", &["tenantry-model"]),
     ("tenantry-edge", &["tenantry-model"]),
     ("tenantry-proxy", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
+    ("tenantry-audit", &["tenantry-model", "tenantry-pg"]),
     ("tenantry-cache", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
     ("tenantry-client", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
     ("tenantry-embedded", &["tenantry-model"]),

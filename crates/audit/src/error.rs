@@ -1,0 +1,54 @@
+//! Why the audit log could not be written or read.
+
+use std::path::PathBuf;
+
+use tenantry_model::Class;
+use tenantry_pg::{class_of, in_plain_words, tokio_postgres};
+
+/// Why the audit log could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The database did not do it.
+    #[error("cannot {doing}: {}", in_plain_words(source))]
+    Query {
+        /// What was to be done.
+        doing: &'static str,
+        /// What it said.
+        source: tokio_postgres::Error,
+    },
+    /// The file of checkpoints could not be written or read.
+    #[error("cannot {doing} the checkpoints in {}: give them a file outside the database that only grows", path.display())]
+    File {
+        /// What was to be done.
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The head of a chain in the database is not what the last signed checkpoint says: nothing more is signed.
+    #[error(
+        "the chain {chain} does not go on from its last signed checkpoint, number {sequence}: run the verification"
+    )]
+    Broken {
+        /// Which chain.
+        chain: String,
+        /// The last number that was signed.
+        sequence: u64,
+    },
+}
+
+impl AuditError {
+    /// The class of the failure.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Query { source, .. } => class_of(source),
+            Self::File { .. } => Class::Unavailable,
+            Self::Broken { .. } => Class::Conflict,
+        }
+    }
+}
+
+pub(crate) fn query(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> AuditError {
+    move |source| AuditError::Query { doing, source }
+}

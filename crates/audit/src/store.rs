@@ -1,0 +1,56 @@
+//! The tables, and the one way to write an entry: inside the transaction of what it tells of.
+//!
+//! An entry is written unlinked, so that writers of one tenant do not wait for each other; the sealer links it. Whoever
+//! writes needs INSERT on the entries and nothing else.
+
+use tenantry_pg::tokio_postgres::GenericClient;
+
+use crate::chain::Chain;
+use crate::error::{AuditError, query};
+use crate::event::Event;
+
+/// Makes the tables. A second time it changes nothing.
+pub const TABLES: &str = "\
+CREATE SCHEMA IF NOT EXISTS tenantry_audit;
+CREATE TABLE IF NOT EXISTS tenantry_audit.entry (
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  chain text NOT NULL,
+  tenant text,
+  occurred_at timestamptz NOT NULL,
+  action text NOT NULL,
+  severity text NOT NULL,
+  body text NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  sequence bigint,
+  hash bytea,
+  CHECK ((sequence IS NULL) = (hash IS NULL)),
+  UNIQUE (chain, sequence)
+);
+CREATE INDEX IF NOT EXISTS entry_unlinked ON tenantry_audit.entry (chain, number) WHERE sequence IS NULL;
+CREATE INDEX IF NOT EXISTS entry_of_tenant ON tenantry_audit.entry (tenant, number);
+CREATE TABLE IF NOT EXISTS tenantry_audit.checkpoint (
+  chain text NOT NULL,
+  sequence bigint NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('head', 'cut')),
+  note text NOT NULL,
+  signed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (chain, sequence, kind)
+);
+REVOKE ALL ON SCHEMA tenantry_audit FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA tenantry_audit FROM PUBLIC";
+
+const INSERT: &str = "INSERT INTO tenantry_audit.entry (chain, tenant, occurred_at, action, severity, body) \
+                      VALUES ($1, $2, timestamptz 'epoch' + $3 * interval '1 microsecond', $4, $5, $6)";
+
+/// Writes an entry in the transaction that `client` is in: it is kept if and only if that commits. What was refused
+/// or rolled back is recorded on a connection of its own.
+pub async fn record(client: &impl GenericClient, event: &Event) -> Result<(), AuditError> {
+    let body = event.body();
+    let chain = Chain::of(event.tenant_id.as_deref()).name();
+    // PostgreSQL multiplies an interval by a double: exact to 2^53 microseconds, which is the year 2255
+    let micros = event.occurred_at.as_microsecond() as f64;
+    let severity = event.severity.as_str();
+    let action = crate::event::bounded(&event.action);
+    let written = client.execute(INSERT, &[&chain, &event.tenant_id, &micros, &action, &severity, &body]).await;
+    written.map(drop).map_err(query("record what was done"))
+}

@@ -51,6 +51,9 @@ pub enum KeyError {
         "the signing key of an audit log is 64 hexadecimal digits (32 bytes), as `openssl rand -hex 32` makes them"
     )]
     Seed,
+    /// The text is no public key.
+    #[error("a public key of an audit log reads origin+id+key, as the sealer shows it")]
+    Public,
     /// The origin has characters that a note's line does not take.
     #[error("the origin of an audit log has 1 to 100 letters, digits, dots or dashes")]
     Origin,
@@ -136,6 +139,19 @@ impl VerifyingKey {
         })
     }
 
+    /// Reads the form of [`text_form`](Self::text_form).
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let mut parts = text.trim().splitn(3, '+');
+        let (Some(origin), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(KeyError::Public);
+        };
+        let key = STANDARD.decode(key).map_err(|_| KeyError::Public)?;
+        let bytes: [u8; 32] = key.strip_prefix(&[1]).and_then(|k| k.try_into().ok()).ok_or(KeyError::Public)?;
+        let read = Self { origin: origin.to_owned(), bytes };
+        // the id is made of origin and key: a typing error in either shows
+        if read.text_form().split('+').nth(1) == Some(id) { Ok(read) } else { Err(KeyError::Public) }
+    }
+
     /// As other tools take it: `origin+id+key`.
     pub fn text_form(&self) -> String {
         let id: String = self.id().iter().map(|b| format!("{b:02x}")).collect();
@@ -185,6 +201,10 @@ mod tests {
         for (from, to) in [("\n7\n", "\n8\n"), ("head", "cut"), ("example.org ", "example.com ")] {
             assert_eq!(key.verifying().open(&note.replace(from, to)), None, "{from}");
         }
+        let text = key.verifying().text_form();
+        assert_eq!(VerifyingKey::parse(&text).as_ref(), Ok(key.verifying()));
+        assert_eq!(VerifyingKey::parse(&text.replace(".org", ".com")), Err(KeyError::Public));
+        assert_eq!(VerifyingKey::parse("nonsense"), Err(KeyError::Public));
         let other = SigningKey::new("example.org", &"02".repeat(32)).unwrap();
         assert_eq!(other.verifying().open(&note), None);
         assert_eq!(key.verifying().open(""), None);

@@ -67,6 +67,23 @@ pub enum Fault {
     Unreadable,
 }
 
+impl Fault {
+    /// For programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Missing => "missing",
+            Self::Twice => "twice",
+            Self::Columns => "columns",
+            Self::Rewritten => "rewritten",
+            Self::Truncated => "truncated",
+            Self::Unsigned => "unsigned",
+            Self::Forged => "forged",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 /// One linked entry, as the table has it.
 #[derive(Clone, Debug)]
 pub struct Linked {

@@ -20,6 +20,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "tenantry",
         &[
+            "tenantry-audit",
             "tenantry-model",
             "tenantry-blueprint",
             "tenantry-pg",

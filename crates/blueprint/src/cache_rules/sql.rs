@@ -69,16 +69,20 @@ impl Rules {
 impl Rule {
     fn up(&self, number: usize, out: &mut String) {
         let function = format!("{SCHEMA}.changed_{number}");
-        let of = |rows: &str, names: fn(&Self, &str) -> Vec<String>| {
-            let each = names(self, rows).into_iter().map(|s| format!("      {s}")).collect::<Vec<_>>();
-            format!("    INSERT INTO {SCHEMA}.change (tenant, kind, id)\n{};\n", each.join("\n      UNION\n"))
+        let of = |tables: &[&str], names: fn(&Self, &str) -> Vec<String>| {
+            let each = tables.iter().flat_map(|rows| names(self, rows)).map(|s| format!("      {s}"));
+            let each = each.collect::<Vec<_>>().join("\n      UNION\n");
+            format!("    INSERT INTO {SCHEMA}.change (tenant, kind, id)\n{each};\n")
         };
-        let both = |rows: &str| {
+        let branch = |event: &str, tables: &[&str]| {
             format!(
-                "    IF (SELECT count(*) FROM (SELECT FROM {rows} LIMIT {}) AS few) > {ROWS_MAX} THEN\n{}    ELSE\n{}    END IF;\n    said := said OR FOUND;\n",
+                "  IF TG_OP = '{event}' THEN\n    \
+                   IF (SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS few) > {ROWS_MAX} THEN\n{}    ELSE\n{}    END IF;\n    \
+                   said := FOUND;\n  END IF;\n",
+                tables[0],
                 ROWS_MAX + 1,
-                of(rows, Self::kinds),
-                of(rows, Self::entries),
+                of(tables, Self::kinds),
+                of(tables, Self::entries),
             )
         };
         let _ = write!(
@@ -90,15 +94,17 @@ impl Rule {
                IF TG_OP = 'TRUNCATE' THEN\n    \
                  INSERT INTO {SCHEMA}.change (tenant, kind, id) VALUES (NULL, NULL, NULL);\n    \
                  said := true;\n  \
-               END IF;\n  \
-               IF TG_OP IN ('UPDATE', 'DELETE') THEN\n{old}  END IF;\n  \
-               IF TG_OP IN ('INSERT', 'UPDATE') THEN\n{new}  END IF;\n  \
-               IF said THEN\n    PERFORM pg_notify({channel}, '');\n  END IF;\n  \
+               END IF;\n\
+             {branches}  IF said THEN\n    PERFORM pg_notify({channel}, '');\n  END IF;\n  \
                RETURN NULL;\n\
              END $changed$;\n\
              REVOKE ALL ON FUNCTION {function}() FROM PUBLIC;\n",
-            old = both("old_rows"),
-            new = both("new_rows"),
+            branches = [
+                branch("INSERT", &["new_rows"]),
+                branch("UPDATE", &["new_rows", "old_rows"]),
+                branch("DELETE", &["old_rows"])
+            ]
+            .concat(),
             channel = literal(CHANNEL),
         );
         for (event, rows) in [

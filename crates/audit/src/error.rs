@@ -16,6 +16,14 @@ pub enum AuditError {
         /// What it said.
         source: tokio_postgres::Error,
     },
+    /// An entry is none.
+    #[error("entry {number} cannot be read: run the verification")]
+    Unreadable {
+        /// Its number in the table.
+        number: i64,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// The file of checkpoints could not be written or read.
     #[error("cannot {doing} the checkpoints in {}: give them a file outside the database that only grows", path.display())]
     File {
@@ -44,7 +52,7 @@ impl AuditError {
         match self {
             Self::Query { source, .. } => class_of(source),
             Self::File { .. } => Class::Unavailable,
-            Self::Broken { .. } => Class::Conflict,
+            Self::Unreadable { .. } | Self::Broken { .. } => Class::Conflict,
         }
     }
 }

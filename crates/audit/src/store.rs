@@ -54,3 +54,34 @@ pub async fn record(client: &impl GenericClient, event: &Event) -> Result<(), Au
     let written = client.execute(INSERT, &[&chain, &event.tenant_id, &micros, &action, &severity, &body]).await;
     written.map(drop).map_err(query("record what was done"))
 }
+
+/// Entries read at once for an export.
+const PAGE: i64 = 1000;
+const READ: &str = "SELECT number, body FROM tenantry_audit.entry WHERE number > $1 AND ($2::text IS NULL OR chain = $2) \
+                    ORDER BY number LIMIT $3";
+
+/// The entries of one chain, or of all, in the order in which they were written: page by page.
+#[derive(Debug)]
+pub struct Pages {
+    chain: Option<String>,
+    after: i64,
+}
+
+impl Pages {
+    /// From the first entry on; `None` is all chains.
+    pub fn of(chain: Option<&Chain>) -> Self {
+        Self { chain: chain.map(Chain::name), after: 0 }
+    }
+
+    /// The next page; empty at the end. An entry that cannot be read is an error, and not left out.
+    pub async fn next(&mut self, client: &impl GenericClient) -> Result<Vec<Event>, AuditError> {
+        let rows = client.query(READ, &[&self.after, &self.chain, &PAGE]).await.map_err(query("read entries"))?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in &rows {
+            self.after = row.get(0);
+            let event = serde_json::from_str(row.get(1));
+            events.push(event.map_err(|source| AuditError::Unreadable { number: self.after, source })?);
+        }
+        Ok(events)
+    }
+}

@@ -32,6 +32,35 @@ async fn a_log_is_whole_until_somebody_changes_it() {
 }
 
 #[tokio::test]
+async fn the_command_seals_exports_and_lets_go() {
+    let case = case("seal", SMALL).await;
+    case.db.execute(&text(&case.run(0, &["audit", "tables"]).stdout)).await;
+    case.write("key", &"0b".repeat(32));
+    let client = case.db.connect_plain().await;
+    for (tenant, actor) in [(Some("a"), "=1+1"), (Some("b"), "CANARY"), (None, "operator")] {
+        record(&*client, &Event::new("TENANT_UPDATED", Severity::Medium, actor, tenant)).await.unwrap();
+    }
+    let seal = ["audit", "seal", "--origin", "example.org", "--key-file", "key", "--checkpoints", "kept"];
+    let said = text(&case.run(0, &seal).stderr);
+    assert!(said.contains("3 entries sealed"), "{said}");
+    let key = said.split("the public key is ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    case.run(0, &["audit", "verify", "--key", &key, "--checkpoints", "kept"]);
+    let of_a = text(&case.run(0, &["audit", "export", "--tenant", "a", "--as", "csv"]).stdout);
+    assert!(of_a.lines().count() == 2 && of_a.contains("\"'=1+1\"") && !of_a.contains("CANARY"), "{of_a}");
+    let all = text(&case.run(0, &["audit", "export", "--as", "ocsf"]).stdout);
+    assert!(all.lines().count() == 3 && all.contains("\"class_uid\":6003"), "{all}");
+    let platform = text(&case.run(0, &["audit", "export", "--platform"]).stdout);
+    assert!(platform.lines().count() == 1 && platform.contains("operator"), "{platform}");
+    case.db.execute("UPDATE tenantry_audit.entry SET recorded_at = recorded_at - interval '10 days'").await;
+    let said = text(&case.run(0, &[&seal[..], &["--retention-days", "5", "--hold", "a"]].concat()).stderr);
+    assert!(said.contains("2 old entries let go"), "{said}");
+    case.run(0, &["audit", "verify", "--key", &key, "--checkpoints", "kept"]);
+    case.write("key", "short");
+    let said = text(&case.run(2, &seal).stderr);
+    assert!(said.contains("holds no signing key") && said.contains("64 hexadecimal digits"), "{said}");
+}
+
+#[tokio::test]
 async fn triggers_for_the_cache_are_printed_and_taken_back() {
     let case = case("cachesql", SMALL).await;
     let said = text(&case.run(2, &["registry", "cache-sql"]).stderr);

@@ -1,4 +1,7 @@
-//! `tenantry audit`: the audit log of a database, looked at from outside.
+//! `tenantry audit`: the audit log of a database, sealed and looked at from outside.
+
+mod export;
+mod seal;
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +18,13 @@ use crate::errors::Failure;
 const AFTER: &str = "\
 Examples:
   tenantry audit tables | psql ...                   make the tables
+  tenantry audit seal --origin shop.example --key-file KEY --checkpoints FILE --every 1
+  tenantry audit export --tenant acme --as csv       entries for other programs
   tenantry audit verify --key KEY --checkpoints FILE every chain against its signed checkpoints
 
 Exit codes of verify: 0 whole, 1 a fault was found, 2 could not look.";
 
-/// Verify the audit log of a database
+/// Seal, verify and export the audit log of a database
 #[derive(clap::Args)]
 #[command(after_help = AFTER, arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -31,6 +36,8 @@ pub(crate) struct Args {
 enum What {
     /// Print the SQL that makes the tables
     Tables,
+    Seal(seal::Args),
+    Export(export::Args),
     /// Hash every entry again and hold it against the signed checkpoints
     Verify {
         /// The public key of whoever seals: origin+id+key
@@ -49,6 +56,8 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
             settings.output.text(&format!("{};\n", store::TABLES))?;
             Ok(Outcome::Fine)
         }
+        What::Seal(args) => seal::run(args, settings).await,
+        What::Export(args) => export::run(args, settings).await,
         What::Verify { key, checkpoints } => {
             settings.output.only_human_or_json("audit verify")?;
             let verdict = verified(&settings, &key, checkpoints.as_deref()).await?;
@@ -65,7 +74,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
 async fn verified(settings: &Settings, key: &str, file: Option<&Path>) -> Result<Verdict, Failure> {
     let key =
         VerifyingKey::parse(key).map_err(|e| Failure::caller("--key names no key").because(e).code("audit-log"))?;
-    let failed = |e: AuditError| Failure::new(e.class(), "cannot verify the audit log").because(e).code("audit-log");
+    let failed = |e| failed("cannot verify the audit log", e);
     let outside = file.map(|file| read_checkpoints(file, &key)).transpose().map_err(failed)?.unwrap_or_default();
     if let Some(file) = file.filter(|_| outside.is_empty()) {
         let what = format!("{} holds no checkpoint of this key", file.display());
@@ -75,6 +84,10 @@ async fn verified(settings: &Settings, key: &str, file: Option<&Path>) -> Result
     }
     let client = settings.connect().await?;
     verify(&client, &key, &outside).await.map_err(failed)
+}
+
+fn failed(what: &str, error: AuditError) -> Failure {
+    Failure::new(error.class(), what).because(error).code("audit-log")
 }
 
 fn human(verdict: &Verdict, outside: bool) -> String {

@@ -41,7 +41,7 @@ impl fmt::Debug for Hash {
 }
 
 /// Whose chain.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Chain {
     /// The platform's own.
     Platform,

@@ -11,11 +11,13 @@
 //! - [`chain`]: how entries are bound to each other; [`checkpoint`]: how a head is signed. Both pure.
 //! - [`verify`]: whether a chain is whole. Pure: rows and checkpoints in, findings out.
 //! - [`store`]: the tables; [`seal`]: linking and signing; [`retention`]: letting old entries go, signed.
+//! - [`alerts`]: when entries add up to something that somebody must hear of. Pure.
 //! - [`export`]: JSON lines, CSV and OCSF.
 //!
 //! What it trusts is the signing key and the file of checkpoints, and nothing in the database. What it cannot show:
 //! an entry that the tables' owner removes before the sealer saw it, which is within seconds.
 
+pub mod alerts;
 pub mod chain;
 pub mod checkpoint;
 mod error;
@@ -27,6 +29,7 @@ pub mod seal;
 pub mod store;
 pub mod verify;
 
+pub use alerts::Alert;
 pub use chain::{Chain, Hash};
 pub use checkpoint::{Checkpoint, SigningKey, VerifyingKey};
 pub use error::AuditError;

@@ -10,8 +10,9 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use tenantry_pg::Client;
-use tenantry_pg::tokio_postgres::Transaction;
+use tenantry_pg::tokio_postgres::{Row, Transaction};
 
+use crate::alerts::{self, Alert, Threshold, Watch};
 use crate::chain::{Chain, Hash};
 use crate::checkpoint::{Checkpoint, Kind, SigningKey, VerifyingKey};
 use crate::error::{AuditError, query};
@@ -21,9 +22,12 @@ pub const OF_CHAIN_MAX: i64 = 1000;
 /// Most entries that are linked at once.
 pub const AT_ONCE_MAX: i64 = 20_000;
 
+/// Alerts that are kept for whoever takes them; those beyond are in the log only.
+pub const ALERTS_MAX: usize = 1000;
+
 /// Only one sealer works at a time; the number is one that nobody else takes.
 const LOCK: &str = "SELECT pg_try_advisory_xact_lock(7310579, 1)";
-const UNLINKED: &str = "SELECT chain, number, body, severity FROM (SELECT *, row_number() OVER (PARTITION BY chain ORDER BY number) AS place \
+const UNLINKED: &str = "SELECT chain, number, body, severity, action, (extract(epoch FROM occurred_at) * 1000000)::bigint FROM (SELECT *, row_number() OVER (PARTITION BY chain ORDER BY number) AS place \
                         FROM tenantry_audit.entry WHERE sequence IS NULL) AS e WHERE place <= $1 ORDER BY place, chain LIMIT $2";
 const LAST: &str =
     "SELECT note FROM tenantry_audit.checkpoint WHERE chain = $1 ORDER BY sequence DESC, kind = 'head' DESC LIMIT 1";
@@ -39,6 +43,8 @@ pub struct Sealer {
     file: Option<CheckpointFile>,
     /// The last checkpoint of each chain that we know of.
     last: BTreeMap<Chain, Checkpoint>,
+    watch: Watch,
+    alerts: Vec<Alert>,
 }
 
 impl Sealer {
@@ -50,7 +56,18 @@ impl Sealer {
         for checkpoint in file.iter().flat_map(|f| f.read(key.verifying()).unwrap_or_default()) {
             keep(&mut last, checkpoint);
         }
-        Ok(Self { key, file, last })
+        Ok(Self { key, file, last, watch: Watch::new(alerts::usual()), alerts: Vec::new() })
+    }
+
+    /// Watches for other thresholds than the usual ones.
+    pub fn watching(mut self, thresholds: Vec<Threshold>) -> Self {
+        self.watch = Watch::new(thresholds);
+        self
+    }
+
+    /// What somebody must hear of, since the last time this was asked. All of it was logged as an error already.
+    pub fn take_alerts(&mut self) -> Vec<Alert> {
+        std::mem::take(&mut self.alerts)
     }
 
     /// The key that checks what this one signs.
@@ -73,9 +90,6 @@ impl Sealer {
         let rows = rows.map_err(query("read what is not linked"))?;
         let mut chains: BTreeMap<Chain, Vec<(i64, &str)>> = BTreeMap::new();
         for row in &rows {
-            if row.get::<_, &str>(3) == "CRITICAL" {
-                tracing::error!(entry = row.get::<_, i64>(1), chain = row.get::<_, &str>(0), "a critical audit entry");
-            }
             if let Some(chain) = Chain::read(row.get(0)) {
                 chains.entry(chain).or_default().push((row.get(1), row.get(2)));
             }
@@ -86,7 +100,23 @@ impl Sealer {
         }
         transaction.commit().await.map_err(query("commit what was linked"))?;
         self.publish(signed)?;
+        rows.iter().for_each(|row| self.escalate(row));
         Ok(rows.len())
+    }
+
+    /// After the commit, so that nothing is said twice.
+    fn escalate(&mut self, row: &Row) {
+        let (name, number, action): (&str, i64, &str) = (row.get(0), row.get(1), row.get(4));
+        if row.get::<_, &str>(3) == "CRITICAL" {
+            tracing::error!(chain = name, entry = number, action, "a critical audit entry");
+        }
+        let Some(chain) = Chain::read(name) else { return };
+        for alert in self.watch.see(&chain, action, row.get(5)) {
+            tracing::error!(chain = name, threshold = alert.threshold, "audit entries reached a threshold");
+            if self.alerts.len() < ALERTS_MAX {
+                self.alerts.push(alert);
+            }
+        }
     }
 
     /// Writes checkpoints that were committed to the file.

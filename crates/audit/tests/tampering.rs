@@ -264,6 +264,22 @@ async fn an_entry_is_kept_with_its_transaction_and_a_flood_keeps_nobody_waiting(
 }
 
 #[tokio::test]
+async fn entries_that_add_up_are_told_once() {
+    let mut log = Log::new("alerts").await;
+    for number in 0..6 {
+        let tenant = if number < 5 { "a" } else { "b" };
+        let event = Event::new("USER_LOGIN_FAILED", Severity::Medium, "somebody", Some(tenant));
+        record(&*log.client, &event).await.unwrap();
+    }
+    log.seal().await;
+    let alerts = log.sealer.take_alerts();
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!((&*alerts[0].threshold, &alerts[0].chain), ("failed-logins", &Chain::of(Some("a"))));
+    log.seal().await;
+    assert_eq!(log.sealer.take_alerts(), []);
+}
+
+#[tokio::test]
 async fn many_writers_and_two_sealers_make_one_chain() {
     let log = Log::new("writers").await;
     let mut tasks = Vec::new();

@@ -1,6 +1,6 @@
 //! The second level: Redis or Valkey, one server, reached over one line.
 //!
-//! [`line`] keeps the line, [`operations`] are what is done over it, [`owed`] are removals that did not arrive,
+//! [`mod@line`] keeps the line, [`operations`] are what is done over it, [`owed`] are removals that did not arrive,
 //! [`scripts`] run in the server. Nothing here fails the application: without a line, or when an operation takes too
 //! long, the answer is that nothing is known.
 

@@ -55,6 +55,9 @@ pub(super) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
                 break;
             }
         }
+        for alert in sealer.take_alerts() {
+            settings.output.say(&format!("{}: threshold {} reached", alert.chain.name(), alert.threshold));
+        }
         if sealed > 0 || args.every.is_none() {
             settings.output.say(&format!("{sealed} entries sealed"));
         }

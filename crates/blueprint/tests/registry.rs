@@ -88,7 +88,10 @@ fn every_key_survives_reading_and_writing() {
         [proxy.databases."a database"]
         credentials = "credentials.json"
         [proxy.logins.app]
-        admin = true"#;
+        admin = true
+        [cache.invalidations."public.a"]
+        tenant = "team_id"
+        drop = ["a:{id}", "as:*"]"#;
     let registry = Registry::parse(text).unwrap();
     let written = registry.render();
     assert_eq!(Registry::parse(&written).unwrap(), registry, "{written}");

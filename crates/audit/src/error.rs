@@ -24,8 +24,8 @@ pub enum AuditError {
         /// Why.
         source: serde_json::Error,
     },
-    /// The file of checkpoints could not be written or read.
-    #[error("cannot {doing} the checkpoints in {}: give them a file outside the database that only grows", path.display())]
+    /// A file of checkpoints or entries could not be written or read.
+    #[error("cannot {doing} {}: it is a file outside the database that only grows", path.display())]
     File {
         /// What was to be done.
         doing: &'static str,

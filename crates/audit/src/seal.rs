@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use tenantry_pg::Client;
 use tenantry_pg::tokio_postgres::{Row, Transaction};
 
@@ -40,29 +41,37 @@ const SIGNED: &str = "INSERT INTO tenantry_audit.checkpoint (chain, sequence, ki
 #[derive(Debug)]
 pub struct Sealer {
     key: SigningKey,
-    file: Option<CheckpointFile>,
+    file: Option<Grown>,
     /// The last checkpoint of each chain that we know of.
     last: BTreeMap<Chain, Checkpoint>,
     watch: Watch,
     alerts: Vec<Alert>,
+    sink: Option<Grown>,
 }
 
 impl Sealer {
     /// With a file outside the database for its checkpoints. Without one, a database that is replaced by an older copy
     /// of itself is found out only as long as this process lives.
     pub fn open(key: SigningKey, file: Option<&Path>) -> Result<Self, AuditError> {
-        let file = file.map(CheckpointFile::open).transpose()?;
+        let file = file.map(Grown::open).transpose()?;
         let mut last = BTreeMap::new();
-        for checkpoint in file.iter().flat_map(|f| f.read(key.verifying()).unwrap_or_default()) {
-            keep(&mut last, checkpoint);
+        if let Some(file) = &file {
+            read_checkpoints(&file.path, key.verifying())?.into_iter().for_each(|c| keep(&mut last, c));
         }
-        Ok(Self { key, file, last, watch: Watch::new(alerts::usual()), alerts: Vec::new() })
+        Ok(Self { key, file, last, watch: Watch::new(alerts::usual()), alerts: Vec::new(), sink: None })
     }
 
     /// Watches for other thresholds than the usual ones.
     pub fn watching(mut self, thresholds: Vec<Threshold>) -> Self {
         self.watch = Watch::new(thresholds);
         self
+    }
+
+    /// Appends every entry to a file too, once it is sealed: one JSON text a line, with its chain, number and hash. A crash
+    /// between the commit and the file leaves a gap in the numbers there; an export has what is missing.
+    pub fn copying_to(mut self, file: &Path) -> Result<Self, AuditError> {
+        self.sink = Some(Grown::open(file)?);
+        Ok(self)
     }
 
     /// What somebody must hear of, since the last time this was asked. All of it was logged as an error already.
@@ -94,12 +103,15 @@ impl Sealer {
                 chains.entry(chain).or_default().push((row.get(1), row.get(2)));
             }
         }
-        let mut signed = Vec::new();
+        let (mut signed, mut lines) = (Vec::new(), String::new());
         for (chain, entries) in chains {
-            signed.push(self.link(&transaction, chain, &entries).await?);
+            signed.push(self.link(&transaction, chain, &entries, &mut lines).await?);
         }
         transaction.commit().await.map_err(query("commit what was linked"))?;
         self.publish(signed)?;
+        if let Some(sink) = &mut self.sink {
+            sink.append(&lines)?;
+        }
         rows.iter().for_each(|row| self.escalate(row));
         Ok(rows.len())
     }
@@ -123,7 +135,8 @@ impl Sealer {
     pub(crate) fn publish(&mut self, signed: Vec<Checkpoint>) -> Result<(), AuditError> {
         for checkpoint in signed {
             if let Some(file) = &mut self.file {
-                file.append(&self.key.sign(&checkpoint))?;
+                // a note has several lines; as a JSON text it has one
+                file.append(&format!("{}\n", serde_json::Value::from(self.key.sign(&checkpoint))))?;
             }
             keep(&mut self.last, checkpoint);
         }
@@ -135,6 +148,7 @@ impl Sealer {
         transaction: &Transaction<'_>,
         chain: Chain,
         entries: &[(i64, &str)],
+        lines: &mut String,
     ) -> Result<Checkpoint, AuditError> {
         let name = chain.name();
         let (mut sequence, mut hash) = self.head(transaction, &chain).await?;
@@ -142,6 +156,11 @@ impl Sealer {
         for (number, body) in entries {
             sequence += 1;
             hash = chain.link(sequence, &hash, body);
+            if self.sink.is_some() {
+                let entry: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|_| (*body).into());
+                let line = json!({"chain": name, "sequence": sequence, "hash": hash.to_string(), "entry": entry});
+                lines.push_str(&format!("{line}\n"));
+            }
             numbers.push(*number);
             // far below 2^63 entries
             sequences.push(sequence as i64);
@@ -194,30 +213,24 @@ fn keep(last: &mut BTreeMap<Chain, Checkpoint>, checkpoint: Checkpoint) {
     }
 }
 
-/// Checkpoints outside the database, one JSON text a line. It only grows.
+/// A file that only grows.
 #[derive(Debug)]
-pub struct CheckpointFile {
+struct Grown {
     path: PathBuf,
     file: File,
 }
 
-impl CheckpointFile {
-    /// Opens it, or makes it.
-    pub fn open(path: &Path) -> Result<Self, AuditError> {
+impl Grown {
+    fn open(path: &Path) -> Result<Self, AuditError> {
         let file = OpenOptions::new().append(true).create(true).open(path);
         let file = file.map_err(|source| AuditError::File { doing: "open", path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), file })
     }
 
-    fn append(&mut self, note: &str) -> Result<(), AuditError> {
-        let line = format!("{}\n", serde_json::Value::from(note));
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(|source| AuditError::File { doing: "keep", path: self.path.clone(), source })
-    }
-
-    /// What of it this key signed; a last line that was cut off counts as none.
-    pub fn read(&self, key: &VerifyingKey) -> Result<Vec<Checkpoint>, AuditError> {
-        read_checkpoints(&self.path, key)
+    /// Whole lines, on the disk before this returns.
+    fn append(&mut self, lines: &str) -> Result<(), AuditError> {
+        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(|source| AuditError::File { doing: "append to", path: self.path.clone(), source })
     }
 }
 

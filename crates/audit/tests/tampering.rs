@@ -280,6 +280,24 @@ async fn entries_that_add_up_are_told_once() {
 }
 
 #[tokio::test]
+async fn what_is_sealed_is_copied_to_a_file() {
+    let mut log = Log::new("copied").await;
+    let copy = log.folder.path().join("copy");
+    log.sealer = log.sealer.copying_to(&copy).unwrap();
+    log.record(Some("a"), 1).await;
+    log.record(None, 2).await;
+    assert_eq!(log.seal().await, 2);
+    log.record(Some("a"), 3).await;
+    assert_eq!(log.seal().await, 1);
+    let text = std::fs::read_to_string(&copy).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let places: Vec<(&str, u64)> =
+        lines.iter().map(|l| (l["chain"].as_str().unwrap(), l["sequence"].as_u64().unwrap())).collect();
+    assert_eq!(places, [("platform", 1), ("tenant/a", 1), ("tenant/a", 2)]);
+    assert_eq!(lines[2]["entry"]["metadata"]["number"], 3);
+}
+
+#[tokio::test]
 async fn many_writers_and_two_sealers_make_one_chain() {
     let log = Log::new("writers").await;
     let mut tasks = Vec::new();

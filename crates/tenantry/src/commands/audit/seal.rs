@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Where checkpoints are kept outside the database
     #[arg(long, value_name = "FILE")]
     checkpoints: PathBuf,
+    /// Append every sealed entry to this file too, one JSON text a line
+    #[arg(long, value_name = "FILE")]
+    copy_to: Option<PathBuf>,
     /// Go on, so many seconds apart, until stopped
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     every: Option<u64>,
@@ -41,6 +44,9 @@ pub(crate) struct Args {
 /// Seals.
 pub(super) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failure> {
     let mut sealer = Sealer::open(read_key(&args.origin, &args.key_file)?, Some(&args.checkpoints)).map_err(sealing)?;
+    if let Some(file) = &args.copy_to {
+        sealer = sealer.copying_to(file).map_err(sealing)?;
+    }
     settings.output.say(&format!("the public key is {}", sealer.verifying().text_form()));
     let hold: Vec<Chain> = args.hold.iter().map(|tenant| Chain::of(Some(tenant))).collect();
     let mut client = settings.connect().await?;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Longest text in an entry; what is longer is cut, and says so.
@@ -39,7 +40,7 @@ impl Severity {
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Outcome {
     /// It was done.
     Success,
@@ -76,18 +77,18 @@ pub struct Event {
     pub action: String,
     /// How much it matters.
     pub severity: Severity,
-    /// Who, as admission knows them; never a name from a header.
-    pub actor: String,
+    /// Who, as admission knows them; never a name from a header. A text, or an object with more.
+    pub actor: Value,
     /// Whose; `None` is the platform's.
     pub tenant_id: Option<String>,
-    /// To what.
-    pub targets: Vec<String>,
+    /// To what: a text or `{type, id}` each.
+    pub targets: Vec<Value>,
     /// From where.
     pub context: Context,
     /// How it ended.
     pub outcome: Outcome,
     /// What else; secrets are taken out before it is kept.
-    pub metadata: serde_json::Value,
+    pub metadata: Value,
 }
 
 impl Event {
@@ -98,12 +99,12 @@ impl Event {
             occurred_at: Timestamp::now(),
             action: action.to_owned(),
             severity,
-            actor: actor.to_owned(),
+            actor: actor.into(),
             tenant_id: tenant.map(str::to_owned),
             targets: Vec::new(),
             context: Context::default(),
             outcome: Outcome::Success,
-            metadata: serde_json::Value::Null,
+            metadata: Value::Null,
         }
     }
 
@@ -121,12 +122,12 @@ impl Event {
     fn bound(&mut self) {
         let context = &mut self.context;
         let optional = [&mut context.request_id, &mut context.ip_address, &mut context.user_agent];
-        let texts = [&mut self.action, &mut self.actor].into_iter().chain(optional.into_iter().flatten());
-        texts.chain(&mut self.targets).for_each(cut);
+        std::iter::once(&mut self.action).chain(optional.into_iter().flatten()).for_each(cut);
+        std::iter::once(&mut self.actor).chain(&mut self.targets).for_each(cut_value);
         if self.targets.len() > TARGETS_MAX {
             let more = self.targets.len() - TARGETS_MAX;
             self.targets.truncate(TARGETS_MAX);
-            self.targets.push(format!("… and {more} more"));
+            self.targets.push(format!("… and {more} more").into());
         }
         if self.metadata.to_string().len() > METADATA_BYTES_MAX {
             self.metadata = serde_json::json!({"leftOut": "the metadata was too long"});
@@ -139,6 +140,26 @@ pub(crate) fn bounded(text: &str) -> String {
     let mut text = text.to_owned();
     cut(&mut text);
     text
+}
+
+fn cut_value(value: &mut Value) {
+    match value {
+        Value::String(text) => cut(text),
+        other => {
+            let kept = crate::redact::redacted(other);
+            *other = kept;
+            if other.to_string().len() > TEXT_BYTES_MAX {
+                let mut text = other.to_string();
+                cut(&mut text);
+                *other = Value::String(text);
+            }
+        }
+    }
+}
+
+/// A text or a value as one text.
+pub(crate) fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn cut(text: &mut String) {
@@ -166,8 +187,12 @@ mod tests {
         let body = event.body();
         assert!(!body.contains(['\n', '\r', '\0', '\u{1b}']) && !body.contains("hunter2"), "{body}");
         let again: Event = serde_json::from_str(&body).unwrap();
-        assert_eq!((again.targets.len(), &*again.actor), (TARGETS_MAX + 1, "x\n{\"event\":\"login_ok\"}"));
+        assert_eq!(again.targets.len(), TARGETS_MAX + 1);
+        assert_eq!(again.actor, "x\n{\"event\":\"login_ok\"}");
         assert!(again.context.user_agent.unwrap().ends_with("… (cut)"));
+        event.actor = serde_json::json!({"type": "key", "token": "hidden", "name": "x".repeat(5000)});
+        let body = event.body();
+        assert!(!body.contains("hidden") && body.len() < 20_000, "{body}");
         event.metadata = serde_json::json!({"long": "x".repeat(METADATA_BYTES_MAX)});
         assert!(event.body().len() < 3 * METADATA_BYTES_MAX);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::event::{Event, Outcome, Severity};
+use crate::event::{Event, Outcome, Severity, text_of};
 
 /// The version of OCSF.
 pub const OCSF_VERSION: &str = "1.3.0";
@@ -27,9 +27,9 @@ pub fn csv_line(event: &Event) -> String {
         kept.occurred_at.to_string(),
         kept.action,
         kept.severity.as_str().to_owned(),
-        kept.actor,
+        text_of(&kept.actor),
         kept.tenant_id.unwrap_or_default(),
-        kept.targets.join(" "),
+        kept.targets.iter().map(text_of).collect::<Vec<_>>().join(" "),
         kept.context.request_id.unwrap_or_default(),
         kept.context.ip_address.unwrap_or_default(),
         kept.context.user_agent.unwrap_or_default(),
@@ -61,13 +61,13 @@ pub fn ocsf(event: &Event) -> Value {
         Severity::High => 4,
         Severity::Critical => 5,
     };
-    let resources: Vec<Value> = kept.targets.iter().map(|t| json!({"uid": t})).collect();
+    let resources: Vec<Value> = kept.targets.iter().map(|t| json!({"uid": text_of(t)})).collect();
     let mut out = json!({
         "category_uid": 6, "class_uid": 6003, "activity_id": activity, "type_uid": 600_300 + activity,
         "severity_id": severity, "time": kept.occurred_at.as_millisecond(),
         "status_id": if kept.outcome == Outcome::Success { 1 } else { 2 },
         "metadata": {"version": OCSF_VERSION, "uid": kept.id.to_string(), "product": {"name": "tenantry", "vendor_name": "tenantry"}},
-        "actor": {"user": {"uid": kept.actor}},
+        "actor": {"user": {"uid": text_of(&kept.actor)}},
         "api": {"operation": kept.action},
         "resources": resources,
         "src_endpoint": {"ip": kept.context.ip_address.unwrap_or_else(|| "0.0.0.0".into())},

@@ -39,6 +39,24 @@ CREATE TABLE IF NOT EXISTS tenantry_audit.checkpoint (
 REVOKE ALL ON SCHEMA tenantry_audit FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA tenantry_audit FROM PUBLIC";
 
+/// Copies what the control plane records (`tenantry_control.audit_entry`) into the chains, in the same transaction. A
+/// second time it changes nothing. Needs [`TABLES`] and the control plane's.
+pub const FOLLOW_CONTROL: &str = r#"
+CREATE OR REPLACE FUNCTION tenantry_audit.copy_from_control() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $copy$
+BEGIN
+  INSERT INTO tenantry_audit.entry (chain, tenant, occurred_at, action, severity, body) VALUES (
+    coalesce('tenant/' || NEW.tenant_id::text, 'platform'), NEW.tenant_id::text, NEW.occurred_at, NEW.action, NEW.severity,
+    jsonb_build_object(
+      'id', NEW.id, 'occurredAt', to_char(NEW.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+      'action', NEW.action, 'severity', NEW.severity, 'actor', NEW.actor, 'tenantId', NEW.tenant_id,
+      'targets', NEW.targets, 'context', NEW.context, 'outcome', NEW.outcome, 'metadata', NEW.metadata)::text);
+  RETURN NULL;
+END $copy$;
+REVOKE ALL ON FUNCTION tenantry_audit.copy_from_control() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER tenantry_audit_copy AFTER INSERT ON tenantry_control.audit_entry
+  FOR EACH ROW EXECUTE FUNCTION tenantry_audit.copy_from_control()"#;
+
 const INSERT: &str = "INSERT INTO tenantry_audit.entry (chain, tenant, occurred_at, action, severity, body) \
                       VALUES ($1, $2, timestamptz 'epoch' + $3 * interval '1 microsecond', $4, $5, $6)";
 

@@ -15,6 +15,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-audit", &["tenantry-model", "tenantry-pg"]),
     ("tenantry-cache", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
     ("tenantry-client", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
+    ("tenantry-control", &["tenantry-audit", "tenantry-model", "tenantry-pg", "tenantry-wire"]),
     ("tenantry-embedded", &["tenantry-model"]),
     ("tenantry-engine", &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-wire"]),
     (
@@ -29,6 +30,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "tenantry-edge",
             "tenantry-wire",
             "tenantry-proxy",
+            "tenantry-control",
         ],
     ),
     (

@@ -11,7 +11,7 @@ pub(super) fn check(tree: &Tree) -> Vec<String> {
     let of_proxy = entries(tree, "crates/engine/src/verify/proxy/attacks/").filter_map(attack_id);
     let mut found = compare(tree, "docs/hazards/", hazards.collect());
     found.extend(compare(tree, "docs/checks/", checks.chain(of_proxy).collect()));
-    found.extend(compare(tree, "docs/errors/", error_codes(tree)));
+    found.extend(compare(tree, "docs/errors/", error_codes(tree).union(&api_codes(tree)).cloned().collect()));
     found
 }
 
@@ -34,6 +34,14 @@ fn error_codes(tree: &Tree) -> BTreeSet<String> {
         codes.extend(after.filter_map(|part| part.split('"').next()).map(str::to_owned));
     }
     codes
+}
+
+/// Codes of the control plane's API: the lines of the table `codes!`.
+fn api_codes(tree: &Tree) -> BTreeSet<String> {
+    let text = tree.text("crates/control/src/error.rs").unwrap_or_default();
+    let table = text.split("\ncodes! {").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap_or_default();
+    let lines = table.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.filter_map(|line| line.split('"').nth(1)).map(|code| code.to_ascii_lowercase().replace('_', "-")).collect()
 }
 
 fn compare(tree: &Tree, folder: &str, wanted: BTreeSet<String>) -> Vec<String> {

@@ -1,0 +1,84 @@
+//! The one way to read ([`View`]) and the one way to write ([`Change`]). Each is made from a [`Granted`] alone, so
+//! nobody reads or writes who was not asked whether he may; and a change without an audit entry is not committed.
+
+use crate::access::Granted;
+use crate::audit::{self, Context, Entry};
+use crate::db::{Db, Tx};
+use crate::error::Error;
+use crate::http::idempotency::{self, Once};
+use crate::http::reply::Reply;
+use crate::outbox::{self, Event};
+
+/// A transaction that reads.
+#[derive(Debug)]
+pub(crate) struct View {
+    tx: Tx,
+}
+
+impl View {
+    /// Begins to read what the grant allows.
+    pub(crate) async fn begin(db: &Db, granted: &Granted) -> Result<Self, Error> {
+        Ok(Self { tx: db.read(granted.scope(), &granted.actor().name()).await? })
+    }
+
+    /// For stores.
+    pub(crate) fn tx(&self) -> &Tx {
+        &self.tx
+    }
+}
+
+/// A transaction that writes.
+#[derive(Debug)]
+pub(crate) struct Change {
+    tx: Tx,
+    granted: Granted,
+    context: Context,
+    once: Option<Once>,
+    recorded: bool,
+}
+
+impl Change {
+    /// Begins to write what the grant allows. Where the same request was answered before, the answer comes as the
+    /// error's replay, and nothing is begun.
+    pub(crate) async fn begin(db: &Db, granted: Granted, context: Context, once: Option<Once>) -> Result<Self, Error> {
+        let tx = db.write(granted.scope(), &granted.actor().name()).await?;
+        if let Some(once) = &once {
+            idempotency::claim(&tx, &granted.actor().name(), once).await?;
+        }
+        Ok(Self { tx, granted, context, once, recorded: false })
+    }
+
+    /// Who changes it, and by what permission.
+    pub(crate) fn granted(&self) -> &Granted {
+        &self.granted
+    }
+
+    /// For stores.
+    pub(crate) fn tx(&self) -> &Tx {
+        &self.tx
+    }
+
+    /// Writes an audit entry.
+    pub(crate) async fn audit(&mut self, entry: Entry) -> Result<(), Error> {
+        audit::record(&mut self.tx, self.granted.actor(), &self.context, entry).await?;
+        self.recorded = true;
+        Ok(())
+    }
+
+    /// Writes an event.
+    pub(crate) async fn emit(&mut self, event: Event) -> Result<(), Error> {
+        outbox::emit(&mut self.tx, event).await.map(drop)
+    }
+
+    /// Makes it last, with the answer kept for a request that is sent again.
+    pub(crate) async fn commit(self, reply: Reply) -> Result<Reply, Error> {
+        if !self.recorded {
+            return Err(Error::bug("commit a change without an audit entry"));
+        }
+        if let Some(once) = &self.once {
+            idempotency::keep(&self.tx, &self.granted.actor().name(), once, &reply).await?;
+        }
+        self.tx.commit().await?;
+        Ok(reply)
+    }
+}

@@ -1,0 +1,107 @@
+//! The control plane as a whole: started once, served until it is told to stop.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use axum::Router;
+use serde_json::json;
+use tenantry_pg::Target;
+use tokio::net::TcpListener;
+use zeroize::Zeroizing;
+
+use crate::access::{Actor, Permission, Role, key, on_platform, store};
+use crate::audit::{Context, Entry, Severity};
+use crate::change::Change;
+use crate::db::{Db, Sql, migrate};
+use crate::error::Error;
+use crate::http::reply::Reply;
+use crate::http::{self, Api};
+use crate::secret::Secret;
+
+/// What it needs to start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its database, as the owner, who may make roles.
+    pub owner: Target,
+    /// Its secret; another one makes all keys worthless.
+    pub secret: Secret,
+    /// Most connections to the database.
+    pub connections: usize,
+}
+
+/// A control plane.
+#[derive(Clone, Debug)]
+pub struct Control {
+    api: Api,
+    first_key: Option<Zeroizing<String>>,
+}
+
+impl Control {
+    /// Brings its database up to date and is ready to serve.
+    pub async fn start(settings: Settings) -> Result<Self, Error> {
+        let migrated = migrate::run(&settings.owner, &settings.secret).await?;
+        let db = Db::new(migrated.api, migrated.operator, settings.connections)?;
+        let first_key = first_key(&db, &settings.secret).await?;
+        Ok(Self { api: Api::new(db, settings.secret), first_key })
+    }
+
+    /// The operator's key, if this start made the first one. It is kept nowhere.
+    pub fn first_key(&self) -> Option<&str> {
+        self.first_key.as_ref().map(|k| k.as_str())
+    }
+
+    /// Its routes.
+    pub fn router(&self) -> Router {
+        http::router(self.api.clone())
+    }
+
+    /// Serves until told to stop; requests that were begun are answered.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), std::io::Error> {
+        let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).with_graceful_shutdown(stop).await
+    }
+
+    /// Every statement of every store, for the test that prepares them.
+    pub fn statements() -> Vec<&'static Sql> {
+        let stores = [
+            crate::access::store::STATEMENTS,
+            crate::audit::STATEMENTS,
+            crate::outbox::STATEMENTS,
+            crate::tenants::store::STATEMENTS,
+            crate::http::idempotency::STATEMENTS,
+        ];
+        stores.concat()
+    }
+}
+
+/// Makes the operator's key where the platform has none yet.
+async fn first_key(db: &Db, secret: &Secret) -> Result<Option<Zeroizing<String>>, Error> {
+    let granted = on_platform(&Actor::task("first start"), Permission::PlatformKeyManage)?;
+    let mut change = Change::begin(db, granted, Context::default(), None).await?;
+    // two processes that start at once: the second waits here, and finds the key
+    store::lock_platform(change.tx()).await?;
+    if store::has_platform_key(change.tx()).await? {
+        return Ok(None);
+    }
+    let new = key::NewKey::draw()?;
+    let kept = store::Kept {
+        id: &new.id,
+        tenant: None,
+        name: "first operator",
+        role: Role::Operator,
+        hash: &key::hash(secret, &new.text),
+        verifier: None,
+        expires_at: None,
+        replaces: None,
+        created_by: "task:first start",
+    };
+    store::insert(change.tx(), &kept).await?;
+    let entry = Entry::done("KEY_CREATED", Severity::Critical, None).to("apiKey", &new.id);
+    change.audit(entry.with(json!({ "role": Role::Operator }))).await?;
+    change.commit(Reply::empty(axum::http::StatusCode::CREATED)).await?;
+    Ok(Some(new.text))
+}

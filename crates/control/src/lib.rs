@@ -1,0 +1,31 @@
+//! What operators decide: which tenants there are, and who may do what; with a record of every change.
+//!
+//! `Actor → Granted → Change → store`: each can only be made from the one before, so nothing is read or written that
+//! nobody was allowed to, and nothing is changed without an audit entry. One folder a subject: `mod.rs` (rules),
+//! `store.rs` (SQL, private to its subject), `http.rs`.
+//!
+//! The database is the wall here too: the API's login owns nothing, and sees one tenant in a transaction unless a
+//! permission of the platform was granted. Absent on purpose: this crate knows neither gateway, proxy nor edge, reads
+//! no environment and no file.
+
+#[cfg_attr(not(feature = "ablation"), allow(dead_code, reason = "only tests take protections away"))]
+pub mod ablation;
+pub mod access;
+pub mod audit;
+mod change;
+mod control;
+mod db;
+mod error;
+mod http;
+mod ids;
+mod outbox;
+mod secret;
+mod tenants;
+
+pub use control::{Control, Settings};
+pub use db::{CONNECTIONS_DEFAULT, Sql};
+pub use error::{Code, Error, FieldError};
+pub use http::{BODY_BYTES_MAX, Problem, openapi};
+pub use ids::TenantId;
+pub use secret::{SECRET_BYTES, Secret};
+pub use tenants::{Contact, DEPTH_MAX, GRACE_DAYS, SLUG_REST_DAYS, Subscription, Tenant};

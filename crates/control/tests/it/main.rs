@@ -1,0 +1,10 @@
+//! The control plane on a real PostgreSQL: what it does, what it refuses, and what happens without its protections.
+
+mod ablation;
+mod input;
+mod life;
+mod repeat;
+mod routes;
+mod scene;
+mod sealed;
+mod wall;

@@ -70,6 +70,7 @@ impl Control {
         let stores = [
             crate::access::store::STATEMENTS,
             crate::audit::STATEMENTS,
+            crate::audit::http::STATEMENTS,
             crate::outbox::STATEMENTS,
             crate::tenants::store::STATEMENTS,
             crate::http::idempotency::STATEMENTS,

@@ -42,3 +42,29 @@ async fn every_change_is_in_its_tenants_chain_and_no_change_of_it_passes() {
     let found = verify(&client, sealer.verifying(), &[]).await.unwrap().findings;
     assert_eq!((&*found[0].chain, found[0].sequence, found[0].fault), (&*chain, 1, Fault::Changed));
 }
+
+#[tokio::test]
+async fn a_tenants_entries_are_read_newest_first_by_whoever_may() {
+    let scene = Scene::new("auditread").await;
+    let (own, other) = (scene.tenant("own").await, scene.tenant("other").await);
+    let (_, admin) = scene.key(&own, "Admin").await;
+    let (_, viewer) = scene.key(&own, "Viewer").await;
+    let place = format!("/api/tenants/{own}/audit");
+    let all = scene.call("GET", &place).key(&admin).send().await;
+    let items = all.is(200).body["items"].as_array().unwrap().clone();
+    assert!(items.len() >= 3 && items.iter().all(|e| e["tenantId"] == *own), "{items:?}");
+    assert_eq!(items.last().unwrap()["action"], "TENANT_CREATED");
+    assert!(!all.body.to_string().contains(&other));
+    let first = scene.call("GET", &format!("{place}?pageSize=1")).key(&admin).send().await;
+    assert_eq!(first.is(200).body["items"].as_array().unwrap()[..], items[..1]);
+    let token = first.text("nextPageToken");
+    let second = scene.call("GET", &format!("{place}?pageSize=1&pageToken={token}")).key(&admin).send().await;
+    assert_eq!(second.is(200).body["items"].as_array().unwrap()[..], items[1..2]);
+    let created = scene.operate("GET", &format!("{place}?action=TENANT_CREATED")).send().await;
+    assert_eq!(created.is(200).body["items"].as_array().unwrap().len(), 1);
+    let none = scene.operate("GET", &format!("{place}?to=2000-01-01T00:00:00Z")).send().await;
+    assert_eq!(none.is(200).body["items"], json!([]));
+    scene.call("GET", &format!("{place}?severity=loud")).key(&admin).send().await.is(400);
+    scene.call("GET", &place).key(&viewer).send().await.is(403);
+    scene.call("GET", &format!("/api/tenants/{other}/audit")).key(&admin).send().await.is(404);
+}

@@ -89,6 +89,8 @@ fn every_key_survives_reading_and_writing() {
         credentials = "credentials.json"
         [proxy.logins.app]
         admin = true
+        [control]
+        listen = "127.0.0.1:8080"
         [cache.invalidations."public.a"]
         tenant = "team_id"
         drop = ["a:{id}", "as:*"]"#;

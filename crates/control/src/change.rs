@@ -35,6 +35,7 @@ pub(crate) struct Change {
     context: Context,
     once: Option<Once>,
     recorded: bool,
+    publishes: bool,
 }
 
 impl Change {
@@ -45,7 +46,7 @@ impl Change {
         if let Some(once) = &once {
             idempotency::claim(&tx, &granted.actor().name(), once).await?;
         }
-        Ok(Self { tx, granted, context, once, recorded: false })
+        Ok(Self { tx, granted, context, once, recorded: false, publishes: false })
     }
 
     /// Who changes it, and by what permission.
@@ -70,6 +71,11 @@ impl Change {
         outbox::emit(&mut self.tx, event).await.map(drop)
     }
 
+    /// What gateway and proxy know of tenants changes with this.
+    pub(crate) fn publishes(&mut self) {
+        self.publishes = true;
+    }
+
     /// Makes it last, with the answer kept for a request that is sent again.
     pub(crate) async fn commit(self, reply: Reply) -> Result<Reply, Error> {
         if !self.recorded {
@@ -77,6 +83,10 @@ impl Change {
         }
         if let Some(once) = &self.once {
             idempotency::keep(&self.tx, &self.granted.actor().name(), once, &reply).await?;
+        }
+        if self.publishes {
+            // last, because others who change the directory wait for it
+            crate::directory::next(&self.tx).await?;
         }
         self.tx.commit().await?;
         Ok(reply)

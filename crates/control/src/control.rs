@@ -13,6 +13,7 @@ use crate::access::{Actor, Permission, Role, key, on_platform, store};
 use crate::audit::{Context, Entry, Severity};
 use crate::change::Change;
 use crate::db::{Db, Sql, migrate};
+use crate::directory::{self, Published};
 use crate::error::Error;
 use crate::http::reply::Reply;
 use crate::http::{self, Api};
@@ -55,6 +56,11 @@ impl Control {
         http::router(self.api.clone())
     }
 
+    /// The directory for gateway and proxy, if it is another than the one of this number; 0 for none yet.
+    pub async fn directory_if_changed(&self, known: i64) -> Result<Option<Published>, Error> {
+        directory::if_changed(self.api.db(), known).await
+    }
+
     /// Serves until told to stop; requests that were begun are answered.
     pub async fn serve(
         self,
@@ -71,6 +77,7 @@ impl Control {
             crate::access::store::STATEMENTS,
             crate::audit::STATEMENTS,
             crate::audit::http::STATEMENTS,
+            crate::directory::STATEMENTS,
             crate::outbox::STATEMENTS,
             crate::tenants::store::STATEMENTS,
             crate::http::idempotency::STATEMENTS,

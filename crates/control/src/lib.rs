@@ -15,6 +15,7 @@ pub mod audit;
 mod change;
 mod control;
 mod db;
+mod directory;
 mod error;
 mod http;
 mod ids;
@@ -24,6 +25,7 @@ mod tenants;
 
 pub use control::{Control, Settings};
 pub use db::{CONNECTIONS_DEFAULT, Sql};
+pub use directory::Published;
 pub use error::{Code, Error, FieldError};
 pub use http::{BODY_BYTES_MAX, Problem, openapi};
 pub use ids::TenantId;

@@ -56,6 +56,9 @@ pub struct Registry {
     /// What a change of a table drops from the cache (`crate::cache_rules`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<serde_json::Value>,
+    /// The control plane that `tenantry serve` runs. It is no decision about tables either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<serde_json::Value>,
     /// Defaults of the command line.
     #[serde(skip_serializing_if = "ToolEntry::is_empty")]
     pub tool: ToolEntry,

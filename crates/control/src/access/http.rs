@@ -112,6 +112,7 @@ async fn revoke(caller: Caller, Path((tenant, id)): Path<(String, String)>) -> R
     if !store::revoke(change.tx(), tenant, &id).await? {
         return Err(Error::not_found());
     }
+    change.publishes();
     change.audit(Entry::done("KEY_REVOKED", Severity::High, Some(tenant)).to("apiKey", &id)).await?;
     change.commit(Reply::empty(StatusCode::NO_CONTENT)).await
 }
@@ -147,6 +148,7 @@ async fn make(
         created_by: &by,
     };
     let shown = store::insert(change.tx(), &kept).await?;
+    change.publishes();
     let action = if replaces.is_some() { "KEY_ROTATED" } else { "KEY_CREATED" };
     let entry = Entry::done(action, Severity::High, Some(wanted.tenant)).to("apiKey", &new.id);
     change.audit(entry.with(json!({ "role": wanted.role, "replaces": replaces }))).await?;

@@ -128,3 +128,11 @@ CREATE TABLE tenantry_control.idempotency (
 );
 CREATE INDEX idempotency_age ON tenantry_control.idempotency (created_at);
 SELECT tenantry_control.protect('tenantry_control.idempotency', 'actor = tenantry_control.actor()', 'SELECT, INSERT, UPDATE, DELETE');
+
+-- How often what the edge must know has changed. Written last in a transaction, so that its order is that of commits.
+CREATE TABLE tenantry_control.directory_state (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    generation bigint NOT NULL
+);
+INSERT INTO tenantry_control.directory_state (generation) VALUES (1);
+SELECT tenantry_control.protect('tenantry_control.directory_state', 'true', 'SELECT, UPDATE');

@@ -236,6 +236,7 @@ async fn create(caller: Caller, body: Body<NewTenant>) -> Result<Reply, Error> {
     place(&mut tenant, parent.as_ref(), request.kind.as_deref())?;
     take_slug(&change, id, &tenant.slug).await?;
     let tenant = store::insert(&change, &tenant).await.map_err(named)?;
+    change.publishes();
     let entry = Entry::done("TENANT_CREATED", Severity::Medium, Some(id)).to("tenant", id);
     change.audit(entry.with(json!({ "slug": tenant.slug, "plan": tenant.subscription.plan }))).await?;
     change.emit(event_of("tenantry.tenant.created", &tenant)).await?;
@@ -285,6 +286,7 @@ async fn update(caller: Caller, Id(id): Id, body: Body<TenantChange>) -> Result<
         take_slug(&change, id, &tenant.slug).await?;
     }
     let tenant = store::update(&change, &tenant).await.map_err(named)?;
+    change.publishes();
     let entry = Entry::done("TENANT_UPDATED", Severity::Low, Some(id)).to("tenant", id);
     change.audit(entry.with(json!({ "fields": fields }))).await?;
     change.emit(event_of("tenantry.tenant.updated", &tenant)).await?;

@@ -219,6 +219,7 @@ async fn go(change: &mut Change, mut tenant: Tenant, step: Step, reason: Option<
     tenant.deleted_at = (step == Step::Delete).then_some(now);
     tenant.erase_at = (step == Step::Delete).then(|| store::erase_at(now, GRACE_DAYS));
     let tenant = store::set_status(change, &tenant).await?;
+    change.publishes();
     let (action, event, severity) = step.action();
     let entry = Entry::done(action, severity, Some(tenant.id)).to("tenant", tenant.id);
     change.audit(entry.with(json!({ "reason": tenant.status_reason }))).await?;

@@ -1,8 +1,9 @@
 //! The control plane on a real PostgreSQL: what it does, what it refuses, and what happens without its protections.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
 mod ablation;
+mod directory;
 mod input;
 mod life;
 mod repeat;

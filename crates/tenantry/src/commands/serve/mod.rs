@@ -1,5 +1,6 @@
 //! `tenantry serve`: the roles of a running platform, one process or several.
 
+mod control;
 mod metrics;
 mod notify;
 
@@ -17,17 +18,20 @@ use crate::errors::Failure;
 
 const AFTER: &str = "\
 Roles:
+  control  the API of tenants and keys, on port 8080; publishes the directory file that the proxy follows
   proxy    PostgreSQL clients connect to it instead of the server: it pools connections, and carries the tenant
 
 Examples:
   tenantry serve --config tenantry.toml
+  tenantry serve --roles control,proxy
 
+The first start of the control plane prints the operator's key, once.
 SIGTERM and Ctrl-C let open transactions end, then the process. SIGHUP reads the files again, as
 RELOAD does in the console (database `tenantry`, for logins with admin = true).
 
 Exit codes: 0 stopped as asked, 2 could not start.";
 
-/// Run the parts of the platform: the SQL proxy
+/// Run the parts of the platform: the SQL proxy, the control plane
 #[derive(clap::Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct Args {
@@ -39,14 +43,48 @@ pub(crate) struct Args {
 /// A part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Role {
+    /// The API of tenants and keys
+    Control,
     /// PostgreSQL clients connect to it instead of the server
     Proxy,
 }
 
 /// Runs until it is asked to stop.
 pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failure> {
-    debug_assert!(args.roles.contains(&Role::Proxy), "there is one role yet");
+    settings.output.only_human_or_json("serve")?;
     let registry = &settings.registry;
+    // first, because the proxy reads the directory that it publishes
+    let control = match args.roles.contains(&Role::Control) {
+        true => Some(control::Running::start(registry, &settings.output).await?),
+        false => None,
+    };
+    if let Some(control) = &control {
+        settings.output.say(&format!("control plane listens on http://{}", control.at));
+    }
+    let served = match args.roles.contains(&Role::Proxy) {
+        true => serve_proxy(registry, &settings).await,
+        false => until_asked().await,
+    };
+    if let Some(control) = control {
+        control.stop().await;
+    }
+    served.map(|()| Outcome::Fine)
+}
+
+/// Without a proxy: ready, then stopping.
+async fn until_asked() -> Result<(), Failure> {
+    notify::ready();
+    let failed = |e| Failure::bug("listen for signals").because(e);
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    notify::stopping();
+    Ok(())
+}
+
+async fn serve_proxy(registry: &RegistryFile, settings: &Settings) -> Result<(), Failure> {
     let mut followed = BTreeMap::new();
     let section = section(registry)?;
     let proxy = Proxy::start(proxy::build(&section, registry.path(), &mut followed)?)
@@ -72,8 +110,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     }
     settings.output.say("stopping: open transactions may end");
     let stopped = tokio::task::spawn_blocking(move || proxy.stop()).await;
-    stopped.map_err(|e| Failure::bug("stop the proxy").because(e))?;
-    Ok(Outcome::Fine)
+    stopped.map_err(|e| Failure::bug("stop the proxy").because(e))
 }
 
 type FollowedFiles = BTreeMap<PathBuf, Followed>;

@@ -3,6 +3,7 @@
 //! Pure and deterministic: the same catalog and registry give the same blueprint to the last byte.
 //! Nothing here opens a connection, reads a clock, a file or the environment.
 
+pub mod cache_rules;
 pub mod catalog;
 pub mod classify;
 pub mod context;

@@ -91,7 +91,10 @@ fn every_key_survives_reading_and_writing() {
         admin = true
         [control]
         listen = "127.0.0.1:8080"
-        directory = "tenants.json""#;
+        directory = "tenants.json"
+        [cache.invalidations."public.a"]
+        tenant = "team_id"
+        drop = ["a:{id}", "as:*"]"#;
     let registry = Registry::parse(text).unwrap();
     let written = registry.render();
     assert_eq!(Registry::parse(&written).unwrap(), registry, "{written}");

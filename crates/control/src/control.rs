@@ -76,6 +76,7 @@ impl Control {
         let stores = [
             crate::access::store::STATEMENTS,
             crate::audit::STATEMENTS,
+            crate::audit::http::STATEMENTS,
             crate::directory::STATEMENTS,
             crate::outbox::STATEMENTS,
             crate::tenants::store::STATEMENTS,

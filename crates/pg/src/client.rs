@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tenantry_model::literal;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::Host;
 use tokio_postgres::{AsyncMessage, CancelToken, Connection, NoTls, Socket, tls::TlsStream};
@@ -139,11 +140,29 @@ pub async fn connect(target: &Target) -> Result<Client, ConnectError> {
 
 /// Connects and prepares the session as told.
 pub async fn connect_with(target: &Target, session: &Session) -> Result<Client, ConnectError> {
+    connect_to(target, session, None).await
+}
+
+/// Connects, and says on a channel that a notification came: which and how many does not matter, so one that is not
+/// taken yet stands for those that follow. The channel ends with the connection.
+pub async fn connect_and_hear(
+    target: &Target,
+    session: &Session,
+    wake: mpsc::Sender<()>,
+) -> Result<Client, ConnectError> {
+    connect_to(target, session, Some(wake)).await
+}
+
+async fn connect_to(
+    target: &Target,
+    session: &Session,
+    wake: Option<mpsc::Sender<()>>,
+) -> Result<Client, ConnectError> {
     let target = &placed(target);
-    let client = match open_in_time(target).await {
+    let client = match open_in_time(target, wake.clone()).await {
         // as libpq: TLS was only preferred
         Err(ConnectError::Tls { .. }) if target.ssl_mode == SslMode::Prefer => {
-            open_in_time(&target.with_ssl(SslMode::Disable, None)).await?
+            open_in_time(&target.with_ssl(SslMode::Disable, None), wake).await?
         }
         other => other?,
     };
@@ -169,15 +188,15 @@ fn placed(target: &Target) -> Target {
 }
 
 /// The driver limits how long a host may take to accept, not how long it may then be silent.
-async fn open_in_time(target: &Target) -> Result<Client, ConnectError> {
+async fn open_in_time(target: &Target, wake: Option<mpsc::Sender<()>>) -> Result<Client, ConnectError> {
     let hosts = target.config.get_hosts().len().max(target.config.get_hostaddrs().len()).max(1) as u32;
     let limit = target.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT_DEFAULT) * (hosts + 1);
     let silent = |_| ConnectError::Silent { at: target.at() };
-    tokio::time::timeout(limit, open(target)).await.map_err(silent)?
+    tokio::time::timeout(limit, open(target, wake)).await.map_err(silent)?
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door that everybody else is sent to")]
-async fn open(target: &Target) -> Result<Client, ConnectError> {
+async fn open(target: &Target, wake: Option<mpsc::Sender<()>>) -> Result<Client, ConnectError> {
     let mut config = target.config.clone();
     let unix = config.get_hosts().iter().all(|h| matches!(h, Host::Unix(_))) && config.get_hostaddrs().is_empty();
     config.ssl_mode(match target.ssl_mode {
@@ -190,18 +209,25 @@ async fn open(target: &Target) -> Result<Client, ConnectError> {
     let refused = |source| ConnectError::of(target, source);
     if config.get_ssl_mode() == tokio_postgres::config::SslMode::Disable {
         let (inner, connection) = config.connect(NoTls).await.map_err(refused)?;
-        return Ok(Client { inner, task: tokio::spawn(drive(connection)), tls: None });
+        return Ok(Client { inner, task: tokio::spawn(drive(connection, wake)), tls: None });
     }
     let connector = tls::connector(target)?;
     let (inner, connection) = config.connect(connector.clone()).await.map_err(refused)?;
-    Ok(Client { inner, task: tokio::spawn(drive(connection)), tls: Some(connector) })
+    Ok(Client { inner, task: tokio::spawn(drive(connection, wake)), tls: Some(connector) })
 }
 
 /// Moves bytes until the client is gone or the server is.
-async fn drive<S: TlsStream + Unpin + Send + 'static>(mut connection: Connection<Socket, S>) {
+async fn drive<S: TlsStream + Unpin + Send + 'static>(
+    mut connection: Connection<Socket, S>,
+    wake: Option<mpsc::Sender<()>>,
+) {
     while let Some(message) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
         match message {
             Ok(AsyncMessage::Notice(notice)) => tracing::debug!(code = notice.code().code(), "{}", notice.message()),
+            Ok(AsyncMessage::Notification(_)) => {
+                // full means that whoever hears was told already
+                let _ = wake.as_ref().map(|wake| wake.try_send(()));
+            }
             Ok(_) => {}
             Err(error) => {
                 // whoever waits for an answer gets this error too; here it is only written down

@@ -13,7 +13,7 @@ mod retry;
 mod target;
 mod tls;
 
-pub use client::{Client, Session, connect, connect_with};
+pub use client::{Client, Session, connect, connect_and_hear, connect_with};
 pub use error::{ConnectError, class_of, in_plain_words};
 pub use retry::{Backoff, is_lock_timeout, is_retryable, retry};
 pub use target::{SslMode, Target, TargetError};

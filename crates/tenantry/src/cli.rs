@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, bench, check, complete, completions, doctor, inspect, man, plan, registry, rollback, serve, status, tenants,
-    up, verify,
+    apply, audit, bench, check, complete, completions, doctor, inspect, man, plan, registry, rollback, serve, status,
+    tenants, up, verify,
 };
 use crate::output::Format;
 
@@ -82,6 +82,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Tenants(tenants::Args),
     Registry(registry::Args),
+    Audit(audit::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Man(man::Args),

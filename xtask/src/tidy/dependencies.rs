@@ -12,13 +12,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-pg", &["tenantry-model"]),
     ("tenantry-edge", &["tenantry-model"]),
     ("tenantry-proxy", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
+    ("tenantry-audit", &["tenantry-model", "tenantry-pg"]),
+    ("tenantry-cache", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
     ("tenantry-client", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
-    ("tenantry-control", &["tenantry-model", "tenantry-pg", "tenantry-wire"]),
+    ("tenantry-control", &["tenantry-audit", "tenantry-model", "tenantry-pg", "tenantry-wire"]),
     ("tenantry-embedded", &["tenantry-model"]),
     ("tenantry-engine", &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-wire"]),
     (
         "tenantry",
         &[
+            "tenantry-audit",
             "tenantry-model",
             "tenantry-blueprint",
             "tenantry-pg",
@@ -37,6 +40,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "tenantry-bench",
         &[
+            "tenantry-cache",
+            "tenantry-edge",
             "tenantry-model",
             "tenantry-pg",
             "tenantry-blueprint",

@@ -53,6 +53,9 @@ pub struct Registry {
     /// The SQL proxy that `tenantry serve` runs. It is no decision about tables, and is read there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<serde_json::Value>,
+    /// What a change of a table drops from the cache (`crate::cache_rules`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<serde_json::Value>,
     /// The control plane that `tenantry serve` runs. It is no decision about tables either.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control: Option<serde_json::Value>,

@@ -44,7 +44,7 @@ impl Registry {
         }
         write_roles(&mut out, &self.roles);
         write_tool(&mut out, &self.tool);
-        for (name, section) in [("proxy", &self.proxy), ("control", &self.control)] {
+        for (name, section) in [("proxy", &self.proxy), ("control", &self.control), ("cache", &self.cache)] {
             if let Some(section) = section {
                 write_section(&mut out, name, section);
             }

@@ -3,6 +3,8 @@
 //!
 //! [`record`] is the only writer. Entries are never changed or deleted: the API's roles have no right to.
 
+pub(crate) mod http;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 

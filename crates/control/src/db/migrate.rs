@@ -47,6 +47,9 @@ pub(crate) async fn run(owner: &Target, secret: &Secret) -> Result<Migrated, Err
     for done in report.applied_migrations() {
         tracing::info!("migration {} {} is applied", done.version(), done.name());
     }
+    for sql in [tenantry_audit::store::TABLES, tenantry_audit::store::FOLLOW_CONTROL] {
+        client.batch_execute(sql).await.map_err(failed("chain the audit entries"))?;
+    }
     client.close().await;
     Ok(Migrated { api: owner.with_login(api.as_str(), &password), operator })
 }

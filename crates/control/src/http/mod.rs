@@ -98,7 +98,8 @@ async fn write_refused(db: Db, mut waiting: mpsc::Receiver<(Context, String)>) {
 }
 
 fn documented() -> OpenApiRouter<Api> {
-    let tenants = crate::tenants::http::routes().merge(crate::access::http::routes());
+    let tenants =
+        crate::tenants::http::routes().merge(crate::access::http::routes()).merge(crate::audit::http::routes());
     OpenApiRouter::new().nest("/api/tenants", tenants).merge(crate::tenants::http::own_routes())
 }
 
@@ -117,7 +118,7 @@ pub fn openapi() -> OpenApi {
 /// The routes, ready to serve.
 pub(crate) fn router(api: Api) -> Router {
     let (router, _) = documented().split_for_parts();
-    let older = crate::tenants::http::routes().merge(crate::access::http::routes());
+    let older = crate::tenants::http::routes().merge(crate::access::http::routes()).merge(crate::audit::http::routes());
     let (older, _) = OpenApiRouter::new().nest("/api/workspaces", older).split_for_parts();
     let document = openapi();
     router

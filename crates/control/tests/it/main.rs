@@ -9,4 +9,5 @@ mod life;
 mod repeat;
 mod routes;
 mod scene;
+mod sealed;
 mod wall;

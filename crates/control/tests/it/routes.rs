@@ -17,6 +17,7 @@ const ROUTES: &[(&str, &str, Permission, bool)] = &[
     ("POST", "/api/tenants/{id}/resume", Permission::TenantSuspend, true),
     ("POST", "/api/tenants/{id}/restore", Permission::TenantDelete, true),
     ("GET", "/api/tenant", Permission::TenantRead, false),
+    ("GET", "/api/tenants/{id}/audit", Permission::AuditRead, true),
     ("GET", "/api/tenants/{id}/keys", Permission::KeyRead, true),
     ("POST", "/api/tenants/{id}/keys", Permission::KeyManage, true),
     ("DELETE", "/api/tenants/{id}/keys/{key}", Permission::KeyManage, true),

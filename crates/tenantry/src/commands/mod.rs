@@ -1,6 +1,7 @@
 //! The commands, one verb a file. Each reads its arguments, calls the crate that knows, and prints what came of it.
 
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod complete;
@@ -57,6 +58,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Serve(args) => serve::run(args, settings).await,
         Command::Tenants(args) => tenants::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),
+        Command::Audit(args) => audit::run(args, settings).await,
         Command::Completions(args) => completions::run(args, settings),
         Command::Man(args) => man::run(args, settings),
     }

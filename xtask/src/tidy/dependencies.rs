@@ -12,6 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-pg", &["tenantry-model"]),
     ("tenantry-edge", &["tenantry-model"]),
     ("tenantry-proxy", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
+    ("tenantry-gateway", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
     ("tenantry-client", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
     ("tenantry-embedded", &["tenantry-model"]),
     ("tenantry-engine", &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-wire"]),
@@ -26,6 +27,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "tenantry-edge",
             "tenantry-wire",
             "tenantry-proxy",
+            "tenantry-gateway",
         ],
     ),
     (

@@ -53,6 +53,9 @@ pub struct Registry {
     /// The SQL proxy that `tenantry serve` runs. It is no decision about tables, and is read there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<serde_json::Value>,
+    /// The HTTP gateway that `tenantry serve --roles gateway` runs. Read there, as the proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<serde_json::Value>,
     /// Defaults of the command line.
     #[serde(skip_serializing_if = "ToolEntry::is_empty")]
     pub tool: ToolEntry,

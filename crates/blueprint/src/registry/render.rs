@@ -44,8 +44,10 @@ impl Registry {
         }
         write_roles(&mut out, &self.roles);
         write_tool(&mut out, &self.tool);
-        if let Some(proxy) = &self.proxy {
-            write_proxy(&mut out, proxy);
+        for (name, section) in [("proxy", &self.proxy), ("gateway", &self.gateway)] {
+            if let Some(section) = section {
+                write_section(&mut out, name, section);
+            }
         }
         for (class, title) in SECTIONS {
             let tables: Vec<(&String, &TableEntry)> = self.tables.iter().filter(|(_, e)| e.class == *class).collect();
@@ -130,8 +132,8 @@ fn write_roles(out: &mut String, roles: &RoleEntries) {
 }
 
 /// The section as it was read. It came from TOML, so it can be written as TOML.
-fn write_proxy(out: &mut String, proxy: &serde_json::Value) {
-    let section = std::collections::BTreeMap::from([("proxy", proxy)]);
+fn write_section(out: &mut String, name: &str, section: &serde_json::Value) {
+    let section = std::collections::BTreeMap::from([(name, section)]);
     if let Ok(text) = toml::to_string(&section) {
         out.push('\n');
         out.push_str(&text);

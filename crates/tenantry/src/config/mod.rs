@@ -1,6 +1,7 @@
 //! What the user wants, from four places: flag, environment, file, default, in this order.
 
 pub(crate) mod directory;
+pub(crate) mod gateway;
 pub(crate) mod proxy;
 mod registry_file;
 

@@ -269,10 +269,11 @@ async fn verify(issuers: &[Arc<IssuerSettings>], token: &str) -> Result<Actor, R
     if issuer.token_type.as_ref().is_some_and(|t| header.typ.as_ref().is_none_or(|typ| !typ.eq_ignore_ascii_case(t))) {
         return Err(NO);
     }
-    let mut validation = Validation::new(header.alg);
-    if !removed(Protection::TokenAlgorithm) {
-        validation.algorithms.clone_from(&issuer.algorithms);
+    // the header's word counts only if it is one of the issuer's
+    if !issuer.algorithms.contains(&header.alg) && !removed(Protection::TokenAlgorithm) {
+        return Err(NO);
     }
+    let mut validation = Validation::new(header.alg);
     if removed(Protection::TokenAudience) {
         validation.validate_aud = false;
     } else {
@@ -282,9 +283,6 @@ async fn verify(issuers: &[Arc<IssuerSettings>], token: &str) -> Result<Actor, R
     validation.set_required_spec_claims(&["exp", "iss", "aud"]);
     validation.validate_nbf = true;
     validation.leeway = LEEWAY_SECONDS;
-    if !validation.algorithms.contains(&header.alg) {
-        return Err(NO);
-    }
     let key = issuer.key_or_fetch(header.kid.as_deref()).await?;
     let claims: Claims = jsonwebtoken::decode(token, &key, &validation).map_err(|_| NO)?.claims;
     let named = names::in_json(&payload, &issuer.tenant_claims).map_err(|_| NO)?;

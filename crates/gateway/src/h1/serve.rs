@@ -102,12 +102,11 @@ impl Conn {
             // what was looked at is not looked at again, but for a line end that came in two pieces
             let from = scanned.saturating_sub(3);
             if let Some(end) = head::end_of_head(&self.input.filled()[from..]) {
-                return if from + end > bytes_max { Err(Refusal::HeadersTooLarge) } else { Ok(Some(from + end)) };
+                return if from + end > bytes_max { Err(self.too_large(bytes_max)) } else { Ok(Some(from + end)) };
             }
             scanned = self.input.len();
             if scanned >= bytes_max {
-                let has_line = memchr::memchr(b'\n', self.input.filled()).is_some();
-                return Err(if has_line { Refusal::HeadersTooLarge } else { Refusal::UriTooLong });
+                return Err(self.too_large(bytes_max));
             }
             let was_idle = self.input.is_empty();
             let count = tokio::select! {
@@ -124,6 +123,11 @@ impl Conn {
                 client.enter(Phase::Head, Instant::now());
             }
         }
+    }
+
+    fn too_large(&self, bytes_max: usize) -> Refusal {
+        let first_line = memchr::memchr(b'\n', self.input.filled());
+        if first_line.is_none_or(|at| at > bytes_max) { Refusal::UriTooLong } else { Refusal::HeadersTooLarge }
     }
 
     /// One request.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 
+use crate::ablation::{Protection, removed};
 use crate::buffer::Buffer;
 use crate::stream::Stream;
 
@@ -42,6 +43,6 @@ impl Link {
 
     /// Whether the server has said nothing since the last answer. If it has, it was no answer of ours, or good-bye.
     pub(super) fn is_usable(&self) -> bool {
-        self.input.is_empty() && !self.stream.borrow().has_news()
+        removed(Protection::Drained) || self.input.is_empty() && !self.stream.borrow().has_news()
     }
 }

@@ -1,13 +1,14 @@
 //! One connection of a client, as far as others look at it: what it does, since when, and whether it has to end.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use tenantry_edge::admission::Admitted;
 use tenantry_edge::directory::TenantState;
-use tokio::sync::Notify;
 
 use crate::ablation::{Protection, removed};
 use crate::settings::Times;
@@ -16,6 +17,8 @@ use crate::settings::Times;
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
+    /// The same as text, since it is written with each request.
+    pub(crate) text: Rc<str>,
     pub(crate) is_tls: bool,
     /// The name the client asked for in TLS, in lower case.
     pub(crate) server_name: Option<Rc<str>>,
@@ -53,7 +56,7 @@ pub(crate) struct Client {
     since: Cell<Instant>,
     tenant: RefCell<Option<Admitted>>,
     ended: Cell<Option<End>>,
-    notify: Notify,
+    waker: RefCell<Option<Waker>>,
 }
 
 impl Client {
@@ -63,7 +66,7 @@ impl Client {
             since: Cell::new(Instant::now()),
             tenant: RefCell::new(None),
             ended: Cell::new(None),
-            notify: Notify::new(),
+            waker: RefCell::new(None),
         })
     }
 
@@ -88,7 +91,9 @@ impl Client {
         if self.ended.get().is_none() {
             self.ended.set(Some(why));
         }
-        self.notify.notify_one();
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
     }
 
     /// Whether it waits for a request.
@@ -97,13 +102,18 @@ impl Client {
     }
 
     /// Comes back when it has to end.
-    pub(crate) async fn until_ended(&self) -> End {
-        loop {
+    pub(crate) fn until_ended(&self) -> impl Future<Output = End> {
+        // one task works for a client, so one place for its waker is enough, and it stays there
+        poll_fn(|cx| {
             if let Some(why) = self.ended.get() {
-                return why;
+                return Poll::Ready(why);
             }
-            self.notify.notified().await;
-        }
+            let mut waker = self.waker.borrow_mut();
+            if !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
+            }
+            Poll::Pending
+        })
     }
 
     /// What time and the operator's decisions mean for it.

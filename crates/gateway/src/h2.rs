@@ -1,6 +1,7 @@
 //! HTTP/2 towards clients, by hyper. Each request is read, decided and stamped as one of HTTP/1.1 is, and goes to the
 //! application as HTTP/1.1: there is one place where the tenant is found, and it knows no versions.
 
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -234,7 +235,7 @@ async fn relay(
                     status: 0,
                     bytes_out: 0,
                     ended: Box::pin(until_ended(client)),
-                    entered: entered,
+                    entered,
                     seat: Some(seat),
                     sending: sending.ok().flatten(),
                 };
@@ -258,12 +259,12 @@ async fn until_ended(client: Rc<Client>) {
 
 /// Sends the request; a body goes on meanwhile.
 async fn send(
-    stream: &Rc<std::cell::RefCell<Stream>>,
+    stream: &Rc<RefCell<Stream>>,
     plan: &Plan,
     out: &[u8],
     body: Option<Incoming>,
     client: &Rc<Client>,
-) -> Result<Option<tokio::task::JoinHandle<bool>>, Lost> {
+) -> Result<Option<Sending>, Lost> {
     let mut to = Half(stream);
     to.write_all(out).await.map_err(|_| Lost::Silent)?;
     to.flush().await.map_err(|_| Lost::Silent)?;
@@ -271,19 +272,22 @@ async fn send(
     let (stream, client, chunked, most) =
         (Rc::clone(stream), Rc::clone(client), plan.framing == Framing::Chunked, plan.body_bytes_max);
     client.enter(Phase::Stream, Instant::now());
-    Ok(Some(tokio::task::spawn_local(async move {
+    let whole = Rc::new(Cell::new(false));
+    let told = Rc::clone(&whole);
+    let task = tokio::task::spawn_local(async move {
         let sent = send_body(&stream, body, chunked, most, &client).await;
         client.enter(Phase::Answer, Instant::now());
+        told.set(sent.is_some());
         if sent.is_none() {
             // the application must not take half a body for a whole one
             let _ = Half(&stream).shutdown().await;
         }
-        sent.is_some()
-    })))
+    });
+    Ok(Some(Sending { task, whole }))
 }
 
 async fn send_body(
-    stream: &std::cell::RefCell<Stream>,
+    stream: &RefCell<Stream>,
     mut body: Incoming,
     chunked: bool,
     bytes_max: u64,
@@ -322,7 +326,7 @@ struct Rest {
     worker: Rc<Worker>,
     plan: Plan,
     line: Line,
-    link: Option<(Rc<std::cell::RefCell<Stream>>, Instant)>,
+    link: Option<(Rc<RefCell<Stream>>, Instant)>,
     server: usize,
     input: Buffer,
     decoder: Decoder,
@@ -332,7 +336,14 @@ struct Rest {
     ended: Pin<Box<dyn Future<Output = ()>>>,
     entered: Entered,
     seat: Option<Seat>,
-    sending: Option<tokio::task::JoinHandle<bool>>,
+    sending: Option<Sending>,
+}
+
+/// A body on its way to the application.
+struct Sending {
+    task: tokio::task::JoinHandle<()>,
+    /// It was sent as a whole.
+    whole: Rc<Cell<bool>>,
 }
 
 impl Rest {
@@ -386,7 +397,7 @@ impl Rest {
             _ => 0,
         };
         self.plan.settle(&self.worker, &self.line, self.status, bytes_in, self.bytes_out);
-        let sent = self.sending.as_ref().is_none_or(tokio::task::JoinHandle::is_finished);
+        let sent = self.sending.as_ref().is_none_or(|s| s.whole.get() && s.task.is_finished());
         if self.keeps_alive && sent && self.input.is_empty() {
             // who still sends holds the stream, and it is not lent again
             if let Ok(stream) = Rc::try_unwrap(stream) {
@@ -401,7 +412,7 @@ impl Rest {
 impl Drop for Rest {
     fn drop(&mut self) {
         if let Some(sending) = &self.sending {
-            sending.abort();
+            sending.task.abort();
         }
         if self.link.is_some() && self.status > 0 {
             self.worker.counts().ended("cut-off");

@@ -24,6 +24,7 @@ mod authenticate;
 mod buffer;
 mod client;
 mod decide;
+mod digits;
 mod fetch;
 mod h1;
 mod h2;

@@ -232,7 +232,8 @@ async fn accept(worker: Rc<Worker>, listener: tokio::net::TcpListener) {
 async fn greet(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr) {
     let settings = worker.settings();
     // an IPv4 address that came over an IPv6 socket is an IPv4 address
-    let mut peer = Peer { address: address.ip().to_canonical(), is_tls: false, server_name: None };
+    let address = address.ip().to_canonical();
+    let mut peer = Peer { address, text: address.to_string().into(), is_tls: false, server_name: None };
     let Some(config) = &settings.tls else {
         drop(settings);
         return h1::serve(worker, Stream::Tcp(stream), peer).await;

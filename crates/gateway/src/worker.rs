@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::authenticate::api_key::{self, Index};
 use crate::authenticate::{Proven, webhook::Taken};
 use crate::client::{Client, End};
+use crate::digits::hex;
 use crate::metrics::Counts;
 use crate::protect::rate::{Budget, Limiters};
 use crate::settings::{Rate, Settings};
@@ -288,6 +289,14 @@ impl Worker {
         let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
+    }
+
+    /// An id for a request: 32 hexadecimal digits.
+    pub(crate) fn new_id(&self) -> String {
+        let mut id = String::with_capacity(32);
+        hex(self.random(), &mut id);
+        hex(self.random(), &mut id);
+        id
     }
 
     /// Microseconds since the thread began: the clock of usage.

@@ -215,10 +215,9 @@ fn ring(text: &[u8]) -> Option<Ring> {
         let Ok(key) = DecodingKey::from_jwk(jwk) else { continue };
         let key = Arc::new(key);
         usable += 1;
-        match &jwk.common.key_id {
-            // of two keys with one id neither counts twice
-            Some(id) => drop(ring.by_id.entry(id.clone()).or_insert_with(|| Arc::clone(&key))),
-            None => {}
+        if let Some(id) = &jwk.common.key_id {
+            // of two keys with one id the first counts
+            ring.by_id.entry(id.clone()).or_insert_with(|| Arc::clone(&key));
         }
         ring.nameless = (usable == 1).then_some(key);
     }

@@ -101,18 +101,13 @@ pub(crate) fn digest(text: &str) -> [u8; 32] {
 }
 
 /// What was proven, by digest. A full one forgets everything: proving again costs little.
+#[derive(Default)]
 pub(crate) struct Proven {
     known: std::collections::HashMap<[u8; 32], Arc<Actor>>,
 }
 
 /// Most credentials that one thread remembers.
 const PROVEN_MAX: usize = 20_000;
-
-impl Default for Proven {
-    fn default() -> Self {
-        Self { known: std::collections::HashMap::new() }
-    }
-}
 
 impl Proven {
     /// Who it is, if that was proven and is not over.

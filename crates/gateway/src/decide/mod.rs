@@ -23,6 +23,7 @@ use crate::ablation::{Protection, removed};
 use crate::access::Line;
 use crate::authenticate::{self, Actor};
 use crate::client::Peer;
+use crate::digits::hex;
 use crate::h1::head::{Framing, Head, Version};
 use crate::identify::host::{self, Host};
 use crate::identify::names;
@@ -97,7 +98,7 @@ impl Read<'_> {
 /// Reads a head: everything that can be said without knowing who sends it.
 pub(crate) fn read<'a>(worker: &Worker, peer: &Peer, head: &Head<'a>, line: &mut Line) -> Result<Read<'a>, Refusal> {
     let loaded = worker.settings();
-    line.request_id = format!("{:016x}{:016x}", worker.random(), worker.random());
+    line.request_id = worker.new_id();
     if head.target.len() > loaded.bounds.uri_bytes_max {
         return Err(Refusal::UriTooLong);
     }
@@ -429,7 +430,15 @@ fn write(
     let traceparent = match given {
         Some(_) => None,
         None => {
-            made = format!("00-{:016x}{:016x}-{:016x}-00", worker.random() | 1, worker.random(), worker.random() | 1);
+            let mut text = String::with_capacity(55);
+            text.push_str("00-");
+            // all zeros would mean nothing
+            hex(worker.random() | 1, &mut text);
+            hex(worker.random(), &mut text);
+            text.push('-');
+            hex(worker.random() | 1, &mut text);
+            text.push_str("-00");
+            made = text;
             Some(made.as_str())
         }
     };
@@ -451,7 +460,7 @@ fn write(
         seen: &read.seen,
         framing,
         websocket,
-        peer: peer.address,
+        peer: &peer.text,
         forwarded_for,
         is_tls: read.is_tls,
         request_id: &line.request_id,

@@ -18,6 +18,7 @@ use crate::access::Line;
 use crate::buffer::Buffer;
 use crate::client::{Client, End, Phase};
 use crate::decide::Plan;
+use crate::digits::decimal;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::stream::Half;
@@ -330,12 +331,14 @@ struct Framed {
 
 /// The head for the client, with how its body ends there.
 fn write_head(out: &mut Vec<u8>, answer: &Answer<'_>, plan: &Plan, line: &Line, wish: Wish, stopping: bool) -> Framed {
-    use std::io::Write as _;
     answer.write(out, &plan.lines, plan.security_headers, plan.is_tls);
     let (mut chunked, mut keep_alive) = (false, wish.keep_alive && !stopping);
     match (answer.body, answer.length) {
-        // writing to a Vec cannot fail
-        (_, Some(length)) => drop(write!(out, "Content-Length: {length}\r\n")),
+        (_, Some(length)) => {
+            out.extend_from_slice(b"Content-Length: ");
+            decimal(length, out);
+            out.extend_from_slice(b"\r\n");
+        }
         (Decoder::End, None)
             if answer.status >= 200 && answer.status != 204 && answer.status != 304 && !plan.head_only =>
         {

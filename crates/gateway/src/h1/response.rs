@@ -1,13 +1,12 @@
 //! The head of the application's answer, and the one the client gets.
 
-use std::io::Write as _;
-
 use httparse::Header;
 
 use super::body::Decoder;
 use super::head::{Ends, Framing, Room, Version, end_of_head};
 use crate::ablation::{Protection, removed};
 use crate::decide::seen::{lower_case, tokens};
+use crate::digits::decimal;
 use crate::protect::security::{Present, is_inside};
 use crate::refusal::Refusal;
 
@@ -108,8 +107,11 @@ impl Answer<'_> {
 
     /// Writes the head as HTTP/1.1 has it. How the body ends, and what becomes of the connection, is the caller's.
     pub(crate) fn write(&self, out: &mut Vec<u8>, lines: &str, security_headers: bool, is_tls: bool) {
-        // writing to a Vec cannot fail
-        let _ = write!(out, "HTTP/1.1 {} {}\r\n", self.status, crate::reply::reason(self.status));
+        out.extend_from_slice(b"HTTP/1.1 ");
+        decimal(self.status.into(), out);
+        out.push(b' ');
+        out.extend_from_slice(crate::reply::reason(self.status).as_bytes());
+        out.extend_from_slice(b"\r\n");
         for header in self.kept() {
             out.extend_from_slice(header.name.as_bytes());
             out.extend_from_slice(b": ");
@@ -126,7 +128,9 @@ impl Answer<'_> {
         }
         out.extend_from_slice(lines.as_bytes());
         if let Some(length) = self.length_to_head {
-            let _ = write!(out, "Content-Length: {length}\r\n");
+            out.extend_from_slice(b"Content-Length: ");
+            decimal(length, out);
+            out.extend_from_slice(b"\r\n");
         }
     }
 }

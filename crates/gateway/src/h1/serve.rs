@@ -64,7 +64,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer) {
             Ok(None) => return,
             Err(refusal) => {
                 let mut line = Line::new(Instant::now());
-                line.request_id = format!("{:016x}{:016x}", worker.random(), worker.random());
+                line.request_id = worker.new_id();
                 line.refused(&worker, refusal);
                 let reply = Reply::refused(refusal, &line.request_id);
                 let _ = conn.answer(&reply, &line.request_id, false, true).await;
@@ -316,7 +316,6 @@ impl Conn {
 }
 
 /// What was decided.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Decided {
     Plan(Plan, Wish),
     NeedsBody {

@@ -65,35 +65,35 @@ pub(crate) struct Identified {
 
 /// Makes one tenant of them; `None` if nothing names any.
 pub(crate) fn identify(directory: &Directory, names: &Names<'_>) -> Result<Option<Identified>, Refusal> {
-    let mut claims: Vec<(Source, Claim<'_>)> = Vec::with_capacity(2);
+    let mut claims: Vec<Claim<'_>> = Vec::with_capacity(2);
+    let mut source = None;
+    let mut add = |from: Source, claim| {
+        source.get_or_insert(from);
+        claims.push(claim);
+    };
     match names.actor.map(|a| &a.bound) {
-        Some(Bound::ToName(name)) => claims.push((Source::Token, Claim::SlugOrKey(name))),
-        Some(Bound::ToKey(key)) => claims.push((Source::Key, Claim::Key(key.clone()))),
+        Some(Bound::ToName(name)) => add(Source::Token, Claim::SlugOrKey(name)),
+        Some(Bound::ToKey(key)) => add(Source::Key, Claim::Key(key.clone())),
         Some(Bound::Nothing) | None => {}
     }
-    let proven = !claims.is_empty() || names.webhook.is_some();
     match &names.host {
-        Some(Named::Slug(slug)) => claims.push((Source::Host, Claim::Slug(slug))),
-        Some(Named::Domain(domain)) => claims.push((Source::Host, Claim::Domain(domain))),
+        Some(Named::Slug(slug)) => add(Source::Host, Claim::Slug(slug)),
+        Some(Named::Domain(domain)) => add(Source::Host, Claim::Domain(domain)),
         Some(Named::Nobody) | None => {}
     }
-    let counts = proven || !claims.is_empty() || names.trusted || names.single.is_some();
-    claims.extend(names.headers.iter().map(|name| (Source::Header, Claim::SlugOrKey(name))));
-    claims.extend(names.parameters.iter().map(|name| (Source::Parameter, Claim::SlugOrKey(name))));
-    claims.extend(names.webhook.iter().map(|name| (Source::Webhook, Claim::SlugOrKey(name))));
-    claims.extend(names.single.iter().map(|name| (Source::Single, Claim::SlugOrKey(name))));
+    names.headers.iter().for_each(|name| add(Source::Header, Claim::SlugOrKey(name)));
+    names.parameters.iter().for_each(|name| add(Source::Parameter, Claim::SlugOrKey(name)));
+    names.webhook.iter().for_each(|name| add(Source::Webhook, Claim::SlugOrKey(name)));
+    names.single.iter().for_each(|name| add(Source::Single, Claim::SlugOrKey(name)));
     // a key comes last in the contract, and has no rank where all have to agree
-    let Some((source, _)) = claims.first() else { return Ok(None) };
-    let source = *source;
+    let Some(source) = source else { return Ok(None) };
+    let proven = matches!(source, Source::Token | Source::Key) || names.webhook.is_some();
+    let counts = proven || source == Source::Host || names.trusted || names.single.is_some();
     if !counts && !removed(Protection::Proof) {
         return Err(Refusal::TenantNotProven);
     }
-    let claims: Vec<Claim<'_>> = claims.into_iter().map(|(_, claim)| claim).collect();
-    let admitted = if removed(Protection::Agreement) {
-        directory.admit_all(&claims[claims.len() - 1..])
-    } else {
-        directory.admit_all(&claims)
-    };
+    let claims = if removed(Protection::Agreement) { &claims[claims.len() - 1..] } else { &claims };
+    let admitted = directory.admit_all(claims);
     let tenant = admitted.map_err(Refusal::from)?;
     Ok(Some(Identified { tenant, source, proven }))
 }

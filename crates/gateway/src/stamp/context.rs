@@ -14,9 +14,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 /// How contexts are signed.
 pub enum ContextAlgorithm {
     /// A key pair: the application needs the public key only.
-    EdDsa(Ed25519KeyPair),
+    EdDsa(Box<Ed25519KeyPair>),
     /// A secret that gateway and application share: faster, and whoever checks could sign.
-    Hs256(hmac::Key),
+    Hs256(Box<hmac::Key>),
 }
 
 /// Signs contexts.
@@ -60,7 +60,11 @@ impl ContextSettings {
     ) -> Result<Self, KeyError> {
         let (algorithm, header, jwks) = if shared {
             let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-            (ContextAlgorithm::Hs256(key), r#"{"alg":"HS256","typ":"JWT"}"#.to_owned(), r#"{"keys":[]}"#.to_owned())
+            (
+                ContextAlgorithm::Hs256(Box::new(key)),
+                r#"{"alg":"HS256","typ":"JWT"}"#.to_owned(),
+                r#"{"keys":[]}"#.to_owned(),
+            )
         } else {
             let pair = Ed25519KeyPair::from_seed_unchecked(key).map_err(|_| KeyError)?;
             let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
@@ -72,7 +76,7 @@ impl ContextSettings {
             let jwks = format!(
                 r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","use":"sig","alg":"EdDSA","kid":"{id}","x":"{x}"}}]}}"#
             );
-            (ContextAlgorithm::EdDsa(pair), header, jwks)
+            (ContextAlgorithm::EdDsa(Box::new(pair)), header, jwks)
         };
         let header = URL_SAFE_NO_PAD.encode(header);
         Ok(Self { issuer, audience, lifetime, jwks_path, algorithm, header, jwks })

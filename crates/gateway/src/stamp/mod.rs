@@ -2,12 +2,10 @@
 
 pub(crate) mod context;
 
-use std::io::Write as _;
-use std::net::IpAddr;
-
 use httparse::Header;
 
 use crate::decide::seen::Seen;
+use crate::digits::decimal;
 use crate::h1::head::Framing;
 
 /// What is written.
@@ -21,7 +19,8 @@ pub(crate) struct Stamp<'a> {
     pub(crate) seen: &'a Seen<'a>,
     pub(crate) framing: Framing,
     pub(crate) websocket: bool,
-    pub(crate) peer: IpAddr,
+    /// The address that the connection comes from.
+    pub(crate) peer: &'a str,
     /// What a trusted proxy said before us.
     pub(crate) forwarded_for: Option<&'a str>,
     pub(crate) is_tls: bool,
@@ -49,8 +48,11 @@ impl Stamp<'_> {
         }
         match self.framing {
             Framing::None => {}
-            // writing to a Vec cannot fail
-            Framing::Length(length) => drop(write!(out, "Content-Length: {length}\r\n")),
+            Framing::Length(length) => {
+                out.extend_from_slice(b"Content-Length: ");
+                decimal(length, out);
+                out.extend_from_slice(b"\r\n");
+            }
             Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         }
         if self.websocket {
@@ -61,13 +63,15 @@ impl Stamp<'_> {
         if let Some(before) = self.forwarded_for {
             put(out, &[before, ", "]);
         }
-        let _ = write!(out, "{}\r\n", self.peer);
-        put(out, &["X-Forwarded-Proto: ", proto, "\r\nX-Forwarded-Host: ", self.host, self.port, "\r\n"]);
-        let _ = match self.peer {
-            IpAddr::V4(address) => write!(out, "Forwarded: for={address}"),
-            IpAddr::V6(address) => write!(out, "Forwarded: for=\"[{address}]\""),
-        };
-        put(out, &[";proto=", proto, ";host=\"", self.host, self.port, "\"\r\n"]);
+        put(
+            out,
+            &[self.peer, "\r\nX-Forwarded-Proto: ", proto, "\r\nX-Forwarded-Host: ", self.host, self.port, "\r\n"],
+        );
+        let (open, end) = if self.peer.contains(':') { ("\"[", "]\"") } else { ("", "") };
+        put(
+            out,
+            &["Forwarded: for=", open, self.peer, end, ";proto=", proto, ";host=\"", self.host, self.port, "\"\r\n"],
+        );
         put(out, &["X-Request-ID: ", self.request_id, "\r\n"]);
         if let Some(traceparent) = self.traceparent {
             put(out, &["traceparent: ", traceparent, "\r\n"]);

@@ -15,9 +15,7 @@ fn attack(scene: &Scene, protection: Protection) -> (&'static str, bool) {
         answer.status == 200 && received.iter().any(|r| r.all("x-tenant-id").iter().any(|t| t == tenant))
     };
     let head = serde_json::json!({ "alg": "EdDSA", "kid": "k" });
-    let claims = |iss: &str, aud: &str, tenant: &str| {
-        serde_json::json!({ "iss": iss, "aud": aud, "exp": 4_000_000_000_u64, "tenant": tenant })
-    };
+    let claims = |iss: &str, aud: &str, tenant: &str| serde_json::json!({ "iss": iss, "aud": aud, "exp": 4_000_000_000_u64, "tenant": tenant });
     let with_token = |token: String, tenant: &str| {
         reaches("gateway.internal", "/api/x", &[&format!("Authorization: Bearer {token}")], tenant)
     };
@@ -26,10 +24,13 @@ fn attack(scene: &Scene, protection: Protection) -> (&'static str, bool) {
         Protection::Agreement => {
             ("H-02", reaches("gateway.internal", "/api/x", &[&bearer("acme"), "X-Tenant-ID: bolt"], "2"))
         }
-        Protection::Reserved => ("H-03", reaches("acme.example.com", "/x", &["X_Tenant_ID: bolt"], "1") && {
-            let (_, received) = scene.get("acme.example.com", "/x", &["X_Tenant_ID: bolt"]);
-            received[0].head.contains("bolt")
-        }),
+        Protection::Reserved => (
+            "H-03",
+            reaches("acme.example.com", "/x", &["X_Tenant_ID: bolt"], "1") && {
+                let (_, received) = scene.get("acme.example.com", "/x", &["X_Tenant_ID: bolt"]);
+                received[0].head.contains("bolt")
+            },
+        ),
         Protection::HopByHop => ("H-04", {
             let (_, received) = scene.get("acme.example.com", "/x", &["Connection: close, X-Tenant-ID"]);
             received[0].all("x-tenant-id").is_empty()
@@ -43,8 +44,8 @@ fn attack(scene: &Scene, protection: Protection) -> (&'static str, bool) {
             let smuggled = "GET /smuggled HTTP/1.1\r\nHost: bolt.example.com\r\nX-Tenant-ID: 2\r\n\r\n";
             let body = format!("0\r\n\r\n{smuggled}");
             let lengths = format!("Content-Length: {}\r\nTransfer-Encoding: chunked", body.len());
-            let (_, received) = scene
-                .ask(&format!("POST /x HTTP/1.1\r\nHost: acme.example.com\r\n{lengths}\r\n\r\n{body}"));
+            let (_, received) =
+                scene.ask(&format!("POST /x HTTP/1.1\r\nHost: acme.example.com\r\n{lengths}\r\n\r\n{body}"));
             // the application read a second request, which nobody has checked
             received.iter().any(|r| r.target() == "/smuggled") || scene.saw("/smuggled")
         }),
@@ -73,9 +74,8 @@ fn attack(scene: &Scene, protection: Protection) -> (&'static str, bool) {
             ("H-20", with_token(sign(1, &head, &claims(crate::scene::ISSUER, "another", "acme")), "1"))
         }
         Protection::TrustedProxies => ("H-37", {
-            let statuses = (0..10).map(|n| {
-                scene.get("acme.example.com", "/x", &[&format!("X-Forwarded-For: 10.0.0.{n}")]).0.status
-            });
+            let statuses = (0..10)
+                .map(|n| scene.get("acme.example.com", "/x", &[&format!("X-Forwarded-For: 10.0.0.{n}")]).0.status);
             statuses.filter(|s| *s == 429).count() == 0
         }),
         Protection::Budgets => ("H-38", {

@@ -33,7 +33,9 @@ fn the_tenant_of_a_host_a_domain_a_token_and_a_key() {
         assert!(!received[0].head.contains("tnt_live"), "{}", received[0].head);
     }
     let (_, received) = scene.get("acme.example.com", "/x", &["Accept: a/b", "Cookie: c=d", "Authorization: Basic x"]);
-    for (name, value) in [("accept", "a/b"), ("cookie", "c=d"), ("authorization", "Basic x"), ("host", "acme.example.com")] {
+    for (name, value) in
+        [("accept", "a/b"), ("cookie", "c=d"), ("authorization", "Basic x"), ("host", "acme.example.com")]
+    {
         assert_eq!(received[0].one(name), value);
     }
 }
@@ -50,10 +52,16 @@ fn the_context_is_signed_for_this_request() {
         validation.set_audience(&["application"]);
         validation.set_issuer(&["gateway"]);
         let context = received[0].one("x-tenantry-context");
-        let claims = decode::<Value>(context, &DecodingKey::from_jwk(&set.keys[0]).unwrap(), &validation).unwrap().claims;
-        for (name, value) in
-            [("tenant", "1"), ("slug", "acme"), ("method", "GET"), ("path", "/api/x"), ("source", "token"), ("sub", "u1")]
-        {
+        let claims =
+            decode::<Value>(context, &DecodingKey::from_jwk(&set.keys[0]).unwrap(), &validation).unwrap().claims;
+        for (name, value) in [
+            ("tenant", "1"),
+            ("slug", "acme"),
+            ("method", "GET"),
+            ("path", "/api/x"),
+            ("source", "token"),
+            ("sub", "u1"),
+        ] {
             assert_eq!(claims[name], value, "{claims}");
         }
         assert_eq!(claims["proven"], true);
@@ -79,7 +87,8 @@ fn bodies_of_all_kinds_come_through_whole() {
     for round in 0..3 {
         client.send(format!("POST /x HTTP/1.1\r\nHost: acme.example.com\r\nContent-Length: 5\r\n\r\nhello"));
         assert_eq!(client.answer().status, 200);
-        client.send("POST /x HTTP/1.1\r\nHost: acme.example.com\r\nTransfer-Encoding: chunked\r\n\r\n5;ext\r\nhello\r\n");
+        client
+            .send("POST /x HTTP/1.1\r\nHost: acme.example.com\r\nTransfer-Encoding: chunked\r\n\r\n5;ext\r\nhello\r\n");
         client.send("6\r\n world\r\n0\r\nTrailer: x\r\n\r\n");
         assert_eq!(client.answer().status, 200);
         client.send(format!("PUT /x HTTP/1.1\r\nHost: acme.example.com\r\nContent-Length: {}\r\n\r\n", large.len()));

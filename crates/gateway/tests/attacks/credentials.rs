@@ -58,7 +58,8 @@ fn h25_a_key_is_the_whole_key() {
     let scene = Scene::new();
     let other_secret = ACME_KEY.replace("0123", "0124");
     let other_id = format!("tnt_live_aaaa_{}", BOLT_KEY.rsplit('_').next().unwrap());
-    for key in [&ACME_KEY[..ACME_KEY.len() - 1], "tnt_live_aaaa_", "tnt_live_%_x", "", "abc%", &other_secret, &other_id] {
+    for key in [&ACME_KEY[..ACME_KEY.len() - 1], "tnt_live_aaaa_", "tnt_live_%_x", "", "abc%", &other_secret, &other_id]
+    {
         let (answer, received) = scene.get("acme.example.com", "/api/x", &[&format!("X-Api-Key: {key}")]);
         assert_eq!((answer.status, received.len()), (401, 0), "{key}: {answer:?}");
     }

@@ -31,9 +31,13 @@ fn h37_an_address_is_an_address_whatever_it_says() {
     });
     for number in 0..20 {
         let line = format!("X-Forwarded-For: 6.6.6.6, 10.0.0.{number}, 127.0.0.9");
-        let (answer, received) = scene.get("acme.example.com", "/x", &[&line, "X-Forwarded-Proto: https", "X-Request-ID: r-1"]);
+        let (answer, received) =
+            scene.get("acme.example.com", "/x", &[&line, "X-Forwarded-Proto: https", "X-Request-ID: r-1"]);
         assert_eq!(answer.status, 200);
-        assert_eq!((received[0].one("x-forwarded-proto").as_str(), received[0].one("x-request-id").as_str()), ("https", "r-1"));
+        assert_eq!(
+            (received[0].one("x-forwarded-proto").as_str(), received[0].one("x-request-id").as_str()),
+            ("https", "r-1")
+        );
     }
 }
 
@@ -44,7 +48,11 @@ fn h38_strangers_do_not_spend_a_tenants_budget() {
     assert!(flood.iter().filter(|s| **s == 429).count() >= 13, "{flood:?}");
     let own = scene.get("slow.example.com", "/api/x", &[&crate::scene::bearer("slow")]).0;
     assert_eq!(own.status, 200, "{own:?}");
-    assert!(own.header("ratelimit").is_some() && own.header("ratelimit-policy") == Some("\"tenant\";q=1;w=1"), "{}", own.head);
+    assert!(
+        own.header("ratelimit").is_some() && own.header("ratelimit-policy") == Some("\"tenant\";q=1;w=1"),
+        "{}",
+        own.head
+    );
     assert_eq!(scene.get("acme.example.com", "/x", &[]).0.status, 200, "nor another tenant's");
 }
 
@@ -89,7 +97,10 @@ fn h42_what_is_too_much_is_refused() {
         assert_eq!(answer.status, status, "{}: {answer:?}", &request[..60.min(request.len())]);
         assert!(received.iter().all(|r| r.body.len() <= 10));
     }
-    assert_eq!(scene.ask("POST /small HTTP/1.1\r\nHost: acme.example.com\r\nContent-Length: 10\r\n\r\n0123456789").0.status, 200);
+    assert_eq!(
+        scene.ask("POST /small HTTP/1.1\r\nHost: acme.example.com\r\nContent-Length: 10\r\n\r\n0123456789").0.status,
+        200
+    );
 }
 
 #[test]

@@ -15,7 +15,9 @@ fn h01_a_header_decides_nothing() {
                 let (answer, received) = scene.get("gateway.internal", path, &[&line]);
                 match path {
                     "/public/x" => assert_eq!(received[0].all("x-tenant-id").len(), 0, "{received:?}"),
-                    _ => assert!([401, 403].contains(&answer.status) && received.is_empty(), "{path} {line}: {answer:?}"),
+                    _ => {
+                        assert!([401, 403].contains(&answer.status) && received.is_empty(), "{path} {line}: {answer:?}")
+                    }
                 }
             }
         }
@@ -157,7 +159,12 @@ fn h05_there_is_no_default_tenant() {
 #[test]
 fn h16_a_tenant_is_named_once() {
     let scene = Scene::new();
-    for query in ["tenantId=acme&tenantId=acme", "tenantId=acme&tenantId=bolt", "tenantId[]=acme", "tenantId=acme&tenant%49d=bolt"] {
+    for query in [
+        "tenantId=acme&tenantId=acme",
+        "tenantId=acme&tenantId=bolt",
+        "tenantId[]=acme",
+        "tenantId=acme&tenant%49d=bolt",
+    ] {
         let (answer, received) = scene.get("acme.example.com", &format!("/query/x?{query}"), &[]);
         assert_eq!((answer.status, received.len()), (400, 0), "{query}");
     }

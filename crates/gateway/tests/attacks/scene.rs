@@ -103,7 +103,12 @@ pub(crate) fn tenants(generation: u64, suspended: &[&str]) -> tenantry_edge::dir
         });
         let state = if suspended.contains(&slug) { TenantState::Suspended } else { TenantState::Active };
         let limits = match slug {
-            "slow" => Limits { requests_per_second: Some(1), request_burst: Some(3), concurrent_requests: Some(2), ..Limits::NONE },
+            "slow" => Limits {
+                requests_per_second: Some(1),
+                request_burst: Some(3),
+                concurrent_requests: Some(2),
+                ..Limits::NONE
+            },
             _ => Limits::NONE,
         };
         let domains = vec![Arc::from(format!("shop.{slug}.com"))];

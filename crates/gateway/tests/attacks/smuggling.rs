@@ -27,7 +27,10 @@ fn h13_nothing_is_smuggled() {
         ("TE space", format!("{head}Transfer-Encoding : chunked\r\n\r\n{chunked}")),
         ("TE folded", format!("{head}Transfer-Encoding:\r\n chunked\r\n\r\n{chunked}")),
         ("TE quoted", format!("{head}Transfer-Encoding: \"chunked\"\r\n\r\n{chunked}")),
-        ("TE in 1.0", format!("POST /x HTTP/1.0\r\nHost: acme.example.com\r\nTransfer-Encoding: chunked\r\n\r\n{chunked}")),
+        (
+            "TE in 1.0",
+            format!("POST /x HTTP/1.0\r\nHost: acme.example.com\r\nTransfer-Encoding: chunked\r\n\r\n{chunked}"),
+        ),
         ("bare LF", format!("{head}X: y\nTransfer-Encoding: chunked\r\n\r\n{chunked}")),
         ("bare CR", format!("{head}X: y\rTransfer-Encoding: chunked\r\n\r\n{chunked}")),
         ("LF LF", format!("POST /x HTTP/1.1\r\nHost: acme.example.com\n\n{SMUGGLED}\r\n\r\n")),
@@ -45,7 +48,8 @@ fn h13_nothing_is_smuggled() {
         assert!([400, 0].contains(&answer.status), "{why}: {answer:?}");
         assert!(client.is_over());
         let received = scene.application.take();
-        let smuggled = received.iter().any(|r| r.head.contains("smuggled") || r.body.windows(8).any(|w| w == b"smuggled"));
+        let smuggled =
+            received.iter().any(|r| r.head.contains("smuggled") || r.body.windows(8).any(|w| w == b"smuggled"));
         assert!(!smuggled && received.iter().all(|r| r.one("x-tenant-id") == "1"), "{why}: {received:?}");
     }
     // the control: the same bytes as a body are a body

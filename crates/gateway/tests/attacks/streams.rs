@@ -2,7 +2,8 @@
 
 use crate::scene::{Scene, get};
 
-const SOCKET: [&str; 4] = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: eA=="];
+const SOCKET: [&str; 4] =
+    ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: eA=="];
 
 #[test]
 fn h33_a_web_socket_passes_and_ends_with_its_tenant() {

@@ -33,7 +33,11 @@ pub(crate) fn scene(protection: Option<Protection>) -> Scene {
     })
 }
 
-async fn connect(scene: &Scene, name: &str, alpn: &[u8]) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+async fn connect(
+    scene: &Scene,
+    name: &str,
+    alpn: &[u8],
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
     AUTHORITY.with_borrow(|authority| roots.add(authority.clone().unwrap()).unwrap());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -91,8 +95,20 @@ fn h07_the_name_of_the_connection_is_the_host_of_its_requests() {
         }
         for (request, status) in [
             (empty("https://bolt.example.com/x"), 421),
-            (Request::get("https://acme.example.com/x").header("host", "bolt.example.com").body(Empty::new().boxed()).unwrap(), 421),
-            (Request::get("https://acme.example.com/x").header("x-tenant-id", "bolt").body(Empty::new().boxed()).unwrap(), 403),
+            (
+                Request::get("https://acme.example.com/x")
+                    .header("host", "bolt.example.com")
+                    .body(Empty::new().boxed())
+                    .unwrap(),
+                421,
+            ),
+            (
+                Request::get("https://acme.example.com/x")
+                    .header("x-tenant-id", "bolt")
+                    .body(Empty::new().boxed())
+                    .unwrap(),
+                403,
+            ),
             (empty("https://acme.example.com/../x"), 400),
         ] {
             let stream = connect(&scene, "acme.example.com", b"h2").await.unwrap();

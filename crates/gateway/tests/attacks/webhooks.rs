@@ -35,7 +35,9 @@ fn h35_an_event_is_of_whoever_signed_it_and_comes_once() {
         number += 1;
         format!("msg_{number}")
     };
-    for (host, path) in [("acme.example.com", "/hooks"), ("gateway.internal", "/hooks/acme"), ("gateway.internal", "/hooks/1")] {
+    for (host, path) in
+        [("acme.example.com", "/hooks"), ("gateway.internal", "/hooks/acme"), ("gateway.internal", "/hooks/1")]
+    {
         let request = event(host, path, "acme", &id(), &now, "");
         let (answer, received) = scene.ask(&request);
         // a path alone is what anybody can write: without a name that counts there is nobody to check for

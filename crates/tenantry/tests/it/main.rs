@@ -5,6 +5,7 @@
 mod bad_input;
 mod console;
 mod contracts;
+mod gateway;
 mod help;
 mod proxy;
 mod registry_file;

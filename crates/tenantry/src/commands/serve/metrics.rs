@@ -43,9 +43,9 @@ struct Shared {
 /// What is looked at.
 pub(super) enum Seen {
     /// A proxy.
-    Proxy(Observer, Mutex<Metrics>),
+    Proxy(Observer, Box<Mutex<Metrics>>),
     /// A gateway.
-    Gateway(tenantry_gateway::Observer, Mutex<of_gateway::Metrics>),
+    Gateway(tenantry_gateway::Observer, Box<Mutex<of_gateway::Metrics>>),
 }
 
 impl Seen {

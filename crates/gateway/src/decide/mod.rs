@@ -4,6 +4,8 @@
 //! 2. [`decide`]: address, browser's question, credential, webhook, tenant, maintenance, origin, budget, size.
 //! 3. The head for the application is written, with what only the gateway may say.
 
+mod compose;
+mod plan;
 pub(crate) mod seen;
 mod trusted;
 mod webhook;
@@ -14,16 +16,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tenantry_edge::admission::Admitted;
 use tenantry_edge::directory::TenantFacts;
-use tenantry_edge::limit::{Occupancy, RequestGuard};
+use tenantry_edge::limit::Occupancy;
 use tenantry_edge::usage::Counters;
 
 use crate::ablation::{Protection, removed};
 use crate::access::Line;
 use crate::authenticate::{self, Actor};
 use crate::client::Peer;
-use crate::digits::hex;
 use crate::h1::head::{Framing, Head, Version};
 use crate::identify::host::{self, Host};
 use crate::identify::names;
@@ -32,10 +32,9 @@ use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::{self, Target};
 use crate::settings::{AccessLog, Authentication, RouteSettings, TenantNeed};
-use crate::stamp::Stamp;
-use crate::stamp::context::Said;
-use crate::upstream::{Seat, Upstream};
+use crate::upstream::Asker;
 use crate::worker::{Loaded, Worker, unix_now};
+pub(crate) use plan::Plan;
 use seen::Seen;
 
 /// Longest method.
@@ -52,26 +51,6 @@ pub(crate) struct Read<'a> {
     client: IpAddr,
     is_trusted: bool,
     is_tls: bool,
-}
-
-/// A request that is passed on.
-pub(crate) struct Plan {
-    pub(crate) upstream: Rc<Upstream>,
-    pub(crate) asker: crate::upstream::Asker,
-    /// Whole lines to add to the answer.
-    pub(crate) lines: String,
-    pub(crate) framing: Framing,
-    pub(crate) body_bytes_max: u64,
-    pub(crate) head_only: bool,
-    pub(crate) is_tls: bool,
-    pub(crate) websocket: bool,
-    pub(crate) expects_continue: bool,
-    /// It can be sent again without harm.
-    pub(crate) is_idempotent: bool,
-    pub(crate) tenant: Option<Admitted>,
-    pub(crate) event: Option<[u8; 32]>,
-    pub(crate) security_headers: bool,
-    _guard: Option<RequestGuard>,
 }
 
 impl Read<'_> {
@@ -341,7 +320,7 @@ fn finish(
     if matches!(framing, Framing::Length(length) if length > body_bytes_max) {
         return Err(Refusal::BodyTooLarge);
     }
-    write(
+    compose::write(
         worker,
         peer,
         head,
@@ -360,7 +339,7 @@ fn finish(
     let tenant = identified.map(|found| found.tenant);
     Ok(Plan {
         upstream: Rc::clone(upstream),
-        asker: crate::upstream::Asker::new(tenant.as_ref(), loaded.times.queue_within),
+        asker: Asker::new(tenant.as_ref(), loaded.times.queue_within),
         lines,
         framing,
         body_bytes_max,
@@ -405,134 +384,5 @@ fn allowed_origin(
         None if websocket && !own => Err(Refusal::Origin),
         None if route.cors.is_some() => Ok("Vary: Origin\r\n".to_owned()),
         None => Ok(String::new()),
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "the head holds all that was found")]
-fn write(
-    worker: &Worker,
-    peer: &Peer,
-    head: &Head<'_>,
-    read: &Read<'_>,
-    route: &RouteSettings,
-    actor: Option<&Actor>,
-    identified: Option<&Identified>,
-    known: Option<&crate::worker::Known>,
-    framing: Framing,
-    websocket: bool,
-    out: &mut Vec<u8>,
-    line: &mut Line,
-    now: i64,
-) {
-    let made;
-    let given = read.seen.traceparent.map(|(_, value)| value).filter(|value| trusted::is_traceparent(value));
-    // the header itself is passed on as it is; a bad one is passed on by nobody
-    let traceparent = match given {
-        Some(_) => None,
-        None => {
-            let mut text = String::with_capacity(55);
-            text.push_str("00-");
-            // all zeros would mean nothing
-            hex(worker.random() | 1, &mut text);
-            hex(worker.random(), &mut text);
-            text.push('-');
-            hex(worker.random() | 1, &mut text);
-            text.push_str("-00");
-            made = text;
-            Some(made.as_str())
-        }
-    };
-    if read.loaded.access_log != AccessLog::Off {
-        line.trace = given.or(traceparent).and_then(|t| t.get(3..35)).unwrap_or_default().to_owned();
-    }
-    let forwarded_for = read.seen.forwarded_for.filter(|_| read.is_trusted);
-    let stamp = Stamp {
-        method: head.method,
-        path: &read.target.path,
-        query: read.target.query,
-        host: if removed(Protection::HostForm) {
-            read.seen.host.and_then(|h| std::str::from_utf8(h).ok()).unwrap_or("")
-        } else {
-            &read.host.name
-        },
-        port: read.host.port,
-        headers: head.headers,
-        seen: &read.seen,
-        framing,
-        websocket,
-        peer: &peer.text,
-        forwarded_for,
-        is_tls: read.is_tls,
-        request_id: &line.request_id,
-        traceparent,
-        tenant: known.map_or(&[], |known| &known.lines),
-    };
-    stamp.write(out);
-    if removed(Protection::HopByHop) {
-        // as a proxy would that adds its headers first and follows `Connection` afterwards
-        take_away_named(out, head);
-    }
-    if let Some(known) = known {
-        worker.pass(known, now, out);
-    }
-    if let Some(context) = &read.loaded.context
-        && route.tenant != TenantNeed::None
-    {
-        out.extend_from_slice(b"X-Tenantry-Context: ");
-        let said = Said {
-            request_id: &line.request_id,
-            method: head.method,
-            path: &read.target.path,
-            tenant: known.map_or("", |known| &known.members),
-            source: identified.map_or("none", |found| found.source.name()),
-            proven: identified.is_some_and(|found| found.proven),
-            subject: actor.map(|actor| (&*actor.issuer, &*actor.subject)),
-            now,
-        };
-        context.sign(&said, out);
-        out.extend_from_slice(b"\r\n");
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn take_away_named(out: &mut Vec<u8>, head: &Head<'_>) {
-    let connection = head.headers.iter().filter(|h| h.name.eq_ignore_ascii_case("connection"));
-    let names: Vec<&[u8]> = connection.flat_map(|h| seen::tokens(h.value)).collect();
-    let text = std::mem::take(out);
-    for line in text.split_inclusive(|b| *b == b'\n') {
-        let name = line.split(|b| *b == b':').next().unwrap_or_default();
-        if !names.iter().any(|n| n.eq_ignore_ascii_case(name)) {
-            out.extend_from_slice(line);
-        }
-    }
-}
-
-impl Plan {
-    /// A seat for it.
-    pub(crate) async fn seat(&self, now: Instant) -> Result<Seat, Refusal> {
-        Seat::take(&self.upstream, self.asker, now).await
-    }
-
-    /// The request has ended: what it used, and what became of it.
-    pub(crate) fn settle(&self, worker: &Worker, line: &Line, status: u16, bytes_in: u64, bytes_out: u64) {
-        let now = Instant::now();
-        let took = now.saturating_duration_since(line.began);
-        worker.counts().passed(status, took, bytes_in, bytes_out);
-        if let Some(tenant) = &self.tenant {
-            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            let used = Counters { requests: 1, bytes_in, bytes_out, server_micros: micros, ..Counters::default() };
-            tenant.usage().add(&used, worker.micros(now));
-        }
-        if status >= 300 {
-            self.undelivered(worker);
-        }
-        line.passed(worker, status);
-    }
-
-    /// An event that the application did not take may come again.
-    pub(crate) fn undelivered(&self, worker: &Worker) {
-        if let Some(event) = &self.event {
-            webhook::give_back(worker, event);
-        }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Nothing here asserts a time, and nothing is meant for a server that matters.
 
+pub mod gateway;
 pub mod gauge;
 pub mod ground;
 pub mod idle;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use tenantry_bench::{idle, noisy, soak, table::Table, tenants, throughput};
+use tenantry_bench::{gateway, idle, noisy, soak, table::Table, tenants, throughput};
 use tenantry_engine::bench::{self, Observer, Options};
 use tenantry_pg::Target;
 
@@ -72,12 +72,14 @@ enum Bench {
     Noisy(noisy::Plan),
     /// Memory of a pooler for each idle client
     Idle(idle::Plan),
+    /// Requests through the gateway, beside nginx
+    Gateway(gateway::Plan),
     /// Torments a pooler and looks for what breaks: not a benchmark, so not part of all of them
     Soak(soak::Plan),
 }
 
 /// What `bench/run` does without a name, in this order.
-const ALL: [&str; 8] = ["queries", "context", "migration", "inspect", "proxy", "tenants", "noisy", "idle"];
+const ALL: [&str; 9] = ["queries", "context", "migration", "inspect", "proxy", "tenants", "noisy", "idle", "gateway"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -94,6 +96,11 @@ async fn chosen(cli: Cli) -> anyhow::Result<()> {
     let benches = match cli.bench {
         // it has a server of its own, which it restarts
         Some(Bench::Soak(plan)) => return soak(&plan, cli.json).await,
+        // it needs no database
+        Some(Bench::Gateway(plan)) => {
+            print_table(&gateway::run(&plan, &Narrator).await?, cli.json);
+            return Ok(());
+        }
         Some(one) => vec![one],
         None => ALL.iter().filter_map(|name| Cli::parse_from(["bench", name]).bench).collect(),
     };
@@ -152,6 +159,7 @@ async fn run(bench: Bench, target: &Target, json: bool) -> anyhow::Result<()> {
         Bench::Tenants(plan) => print_table(&tenants::run(target, &plain, &plan, &Narrator).await?, json),
         Bench::Noisy(plan) => print_table(&noisy::run(target, &plain, &plan, &Narrator).await?, json),
         Bench::Idle(plan) => print_table(&idle::run(target, &plain, &plan, &Narrator).await?, json),
+        Bench::Gateway(plan) => print_table(&gateway::run(&plan, &Narrator).await?, json),
         Bench::Soak(plan) => soak(&plan, json).await?,
     }
     Ok(())

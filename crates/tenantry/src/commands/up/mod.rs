@@ -4,6 +4,7 @@ mod demo;
 mod doors;
 mod isolate;
 mod place;
+mod site;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,7 +30,8 @@ const AFTER: &str = "\
 With no database given it runs its own PostgreSQL: installed programs, data in your data directory, a Unix socket and
 a loopback port, never as root. It makes the demonstration application (a customer-engagement service of about 30
 tables), fills it, and does inspect, plan, apply, complete and verify. A second run finds all that and only verifies.
-Then it runs the proxy before it, on port 6432 or a free one, and looks through it as two tenants.
+Then it runs the proxy before it, on port 6432 or a free one, and the gateway with a small service, on port 8080 or a
+free one, and looks through both as two tenants.
 
 Examples:
   tenantry up                                        stays until Ctrl-C, with commands to try
@@ -146,7 +148,7 @@ fn show(
         ));
         text.push_str("The last one is refused: without a tenant's signed context nothing is visible.\n");
         if let Some(doors) = doors {
-            text.push_str("Through the proxy a tenant sees its rows, and nobody else's:\n");
+            text.push_str("Through proxy and gateway a tenant sees its rows, and nobody else's:\n");
             text.push_str(&doors.commands());
         }
     }

@@ -200,6 +200,14 @@ pub(crate) struct ContextSection {
     pub(crate) jwks_path: String,
 }
 
+impl ContextSection {
+    /// With this key, and everything else as it is by default.
+    pub(crate) fn at(key_file: PathBuf) -> Self {
+        let (issuer, audience, jwks_path) = (issuer(), audience(), jwks_path());
+        Self { key_file, shared: false, issuer, audience, lifetime_s: lifetime(), jwks_path }
+    }
+}
+
 fn issuer() -> String {
     "tenantry".into()
 }

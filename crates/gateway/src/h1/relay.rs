@@ -155,12 +155,20 @@ async fn exchange(
     stream.write_all(&conn.request).await.map_err(|_| Lost::Silent)?;
     stream.flush().await.map_err(|_| Lost::Silent)?;
     if decoder.is_end() {
-        let end = tokio::select! {
-            biased;
-            end = answer_head(stream, &mut link.input) => end?,
-            why = client.until_ended() => return Err(ended(why)),
-        };
-        return Ok(Exchanged { end, sent: true });
+        let mut answering = pin!(answer_head(stream, &mut link.input));
+        // the next request may come meanwhile, or the client may go: then nobody waits for the answer
+        let mut hears = conn.input.is_empty();
+        loop {
+            tokio::select! {
+                biased;
+                end = &mut answering => return Ok(Exchanged { end: end?, sent: true }),
+                read = conn.input.read_from(conn.stream.get_mut(), PIECE_BYTES_MAX), if hears => match read {
+                    Ok(count) if count > 0 => hears = false,
+                    _ => return Err(Lost::Cut("client-gone")),
+                },
+                why = client.until_ended() => return Err(ended(why)),
+            }
+        }
     }
     if plan.expects_continue && conn.stream.get_mut().write_all(CONTINUE).await.is_err() {
         return Err(Lost::Cut("client-gone"));

@@ -81,6 +81,17 @@ impl Scene {
         })
     }
 
+    /// Requests of a tenant that are under way.
+    pub(crate) fn directory_requests(&self, slug: &str) -> u32 {
+        let mut requests = 0;
+        self.directory.each(|tenant| {
+            if tenant.facts().slug.as_deref() == Some(slug) {
+                requests += tenant.occupancy().requests();
+            }
+        });
+        requests
+    }
+
     /// Publishes that these may not work.
     pub(crate) fn suspend(&self, slugs: &[&str]) {
         self.directory.publish(tenants(self.directory.generation() + 1, slugs)).unwrap();
@@ -215,19 +226,23 @@ fn issuer(name: &str, seed: u8, tenant: Option<&str>) -> Arc<IssuerSettings> {
 }
 
 fn issuer_with(name: &str, seed: u8, tenant: Option<&str>, algorithms: &[&str]) -> Arc<IssuerSettings> {
-    let x = URL_SAFE_NO_PAD.encode(pair(seed).public_key().as_ref());
-    let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x }] });
     let parts = IssuerParts {
         issuer: name.into(),
         audiences: vec!["app".into()],
         algorithms: algorithms.iter().map(|a| (*a).to_owned()).collect(),
-        source: KeySource::Set(keys.to_string()),
+        source: KeySource::Set(jwks(seed, "k")),
         tenant_claims: vec!["tenant".into()],
         tenant: tenant.map(Into::into),
         token_type: None,
         client: None,
     };
     Arc::new(IssuerSettings::new(parts).unwrap())
+}
+
+/// The key set of an issuer.
+pub(crate) fn jwks(seed: u8, kid: &str) -> String {
+    let x = URL_SAFE_NO_PAD.encode(pair(seed).public_key().as_ref());
+    json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x }] }).to_string()
 }
 
 /// A token signed by the issuer of this seed.

@@ -20,6 +20,8 @@ pub(crate) struct Peer {
     /// The same as text, since it is written with each request.
     pub(crate) text: Rc<str>,
     pub(crate) is_tls: bool,
+    /// It came to an address that only leads to another.
+    pub(crate) is_redirected: bool,
     /// The name the client asked for in TLS, in lower case.
     pub(crate) server_name: Option<Rc<str>>,
 }

@@ -20,6 +20,7 @@ pub mod ablation;
 #[allow(dead_code, unreachable_pub, reason = "only tests take protections away")]
 mod ablation;
 mod access;
+pub mod acme;
 mod authenticate;
 mod buffer;
 mod client;

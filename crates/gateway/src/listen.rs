@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
+use crate::acme::{Keeper, StoreError};
 use crate::client::Peer;
 use crate::h1;
 use crate::metrics::Observer;
@@ -45,6 +46,13 @@ pub enum StartError {
     /// Too many or too few threads.
     #[error("{0} workers were asked for; 1 to {WORKERS_MAX} are possible")]
     Workers(usize),
+    /// Certificates cannot be kept.
+    #[error("certificates cannot be kept")]
+    Certificates {
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
     /// A route leads to an application that is not there.
     #[error("route `{0}` leads to no upstream")]
     Route(String),
@@ -55,7 +63,7 @@ impl StartError {
     pub fn class(&self) -> tenantry_model::Class {
         match self {
             Self::Listen { .. } | Self::Thread { .. } => tenantry_model::Class::Unavailable,
-            Self::Workers(_) | Self::Route(_) => tenantry_model::Class::Caller,
+            Self::Workers(_) | Self::Route(_) | Self::Certificates { .. } => tenantry_model::Class::Caller,
         }
     }
 }
@@ -67,6 +75,7 @@ pub struct Gateway {
     threads: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,
     directory: tenantry_edge::directory::Directory,
+    _keeper: Option<Keeper>,
 }
 
 impl Gateway {
@@ -92,13 +101,15 @@ impl Gateway {
         }
         check(&mut settings)?;
         let mut doors = Vec::new();
-        for address in &settings.listen {
+        for address in settings.listen.iter().chain(&settings.redirect) {
             let at = |source| StartError::Listen { at: *address, source };
             let listener = TcpListener::bind(address).map_err(at)?;
             listener.set_nonblocking(true).map_err(at)?;
             doors.push(listener);
         }
         let addresses = doors.iter().filter_map(|l| l.local_addr().ok()).collect();
+        let keeper = settings.acme.clone().map(|acme| Keeper::start(acme, settings.directory.clone()));
+        let keeper = keeper.transpose().map_err(|source| StartError::Certificates { source })?;
         let shared = Shared::new(&settings);
         let directory = settings.directory.clone();
         let settings = Arc::new(settings);
@@ -121,7 +132,7 @@ impl Gateway {
             threads.push(thread.map_err(failed)?);
             orders.push(sender);
         }
-        Ok(Self { addresses, orders, threads, shared, directory })
+        Ok(Self { addresses, orders, threads, shared, directory, _keeper: keeper })
     }
 
     /// Addresses that are listened on.
@@ -176,9 +187,11 @@ fn check(settings: &mut Settings) -> Result<(), StartError> {
 async fn run(worker: Rc<Worker>, doors: Vec<TcpListener>, mut orders: mpsc::UnboundedReceiver<Order>) {
     tokio::task::spawn_local(Rc::clone(&worker).tick());
     let mut open = Vec::new();
-    for listener in doors {
+    let own = worker.settings().listen.len();
+    for (number, listener) in doors.into_iter().enumerate() {
+        let redirects = number >= own;
         match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => open.push(tokio::task::spawn_local(accept(Rc::clone(&worker), listener))),
+            Ok(listener) => open.push(tokio::task::spawn_local(accept(Rc::clone(&worker), listener, redirects))),
             Err(error) => tracing::error!("cannot listen: {error}"),
         }
     }
@@ -211,13 +224,13 @@ async fn drain(worker: &Rc<Worker>) {
     }
 }
 
-async fn accept(worker: Rc<Worker>, listener: tokio::net::TcpListener) {
+async fn accept(worker: Rc<Worker>, listener: tokio::net::TcpListener, redirects: bool) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
                 // without it answers wait for acknowledgements
                 let _ = stream.set_nodelay(true);
-                tokio::task::spawn_local(greet(Rc::clone(&worker), stream, address));
+                tokio::task::spawn_local(greet(Rc::clone(&worker), stream, address, redirects));
             }
             Err(error) => {
                 // too many open files, mostly: it gets better when clients leave
@@ -229,12 +242,13 @@ async fn accept(worker: Rc<Worker>, listener: tokio::net::TcpListener) {
 }
 
 /// TLS, if that is spoken here, and then requests.
-async fn greet(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr) {
+async fn greet(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr, redirects: bool) {
     let settings = worker.settings();
     // an IPv4 address that came over an IPv6 socket is an IPv4 address
     let address = address.ip().to_canonical();
-    let mut peer = Peer { address, text: address.to_string().into(), is_tls: false, server_name: None };
-    let Some(config) = &settings.tls else {
+    let mut peer =
+        Peer { address, text: address.to_string().into(), is_tls: false, is_redirected: redirects, server_name: None };
+    let Some(config) = settings.tls.as_ref().filter(|_| !redirects) else {
         drop(settings);
         return h1::serve(worker, Stream::Tcp(stream), peer).await;
     };
@@ -242,6 +256,10 @@ async fn greet(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr) {
     let Ok(Ok(stream)) = tokio::time::timeout(settings.times.head_within, accepting).await else { return };
     drop(settings);
     let (_, session) = stream.get_ref();
+    if session.alpn_protocol() == Some(crate::tls::ACME_PROTOCOL) {
+        // the authority has seen what it wanted to see
+        return;
+    }
     peer.is_tls = true;
     peer.server_name = session.server_name().map(|name| name.to_ascii_lowercase().trim_end_matches('.').into());
     h1::serve(worker, Stream::Other(Box::new(stream)), peer).await;

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use tenantry_edge::directory::Directory;
 use tenantry_model::token::ContextKey;
 
+pub use crate::acme::{AcmeSettings, Challenge};
 pub use crate::authenticate::issuer::{IssuerError, IssuerParts, IssuerSettings, KeySource};
 pub use crate::authenticate::webhook::{WebhookScheme, WebhookSettings};
 pub use crate::protect::cors::CorsSettings;
@@ -49,6 +50,10 @@ pub struct Settings {
     pub pass: Option<PassSettings>,
     /// TLS towards clients.
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Addresses without TLS that lead to those with it, and answer an authority's questions.
+    pub redirect: Vec<SocketAddr>,
+    /// Certificates for the tenants' own host names.
+    pub acme: Option<Arc<AcmeSettings>>,
     /// How much.
     pub bounds: Bounds,
     /// How long.

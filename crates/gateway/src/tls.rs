@@ -9,9 +9,25 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tenantry_edge::directory::domain;
 
+use crate::acme::Challenges;
+
+/// What the authority of a name speaks to see that it is ours (RFC 8737).
+pub(crate) const ACME_PROTOCOL: &[u8] = b"acme-tls/1";
+
 /// Certificates, which can be changed while the gateway runs. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Certificates(Arc<ArcSwap<HashMap<String, Arc<CertifiedKey>>>>);
+pub struct Certificates(Arc<All>);
+
+type ByName = HashMap<String, Arc<CertifiedKey>>;
+
+#[derive(Debug, Default)]
+struct All {
+    /// From files.
+    given: ArcSwap<ByName>,
+    /// Ordered for single names.
+    kept: ArcSwap<ByName>,
+    challenges: Challenges,
+}
 
 /// A name that no certificate can be for.
 #[derive(Debug, thiserror::Error)]
@@ -28,21 +44,50 @@ impl Certificates {
             let name = if bare.len() == name.len() { canonical.into_owned() } else { format!("*.{canonical}") };
             by_name.insert(name, key);
         }
-        self.0.store(Arc::new(by_name));
+        self.0.given.store(Arc::new(by_name));
         Ok(())
     }
 
     fn find(&self, name: &str) -> Option<Arc<CertifiedKey>> {
         let name = domain::canonical(name)?;
-        let all = self.0.load();
-        let wildcard = || all.get(&format!("*.{}", name.split_once('.')?.1));
-        all.get(&*name).or_else(wildcard).cloned()
+        let given = self.0.given.load();
+        if let Some(found) = given.get(&*name).or(self.0.kept.load().get(&*name)) {
+            return Some(Arc::clone(found));
+        }
+        given.get(&format!("*.{}", name.split_once('.')?.1)).cloned()
+    }
+
+    /// Puts an ordered certificate before clients.
+    pub(crate) fn keep(&self, name: &str, key: Arc<CertifiedKey>) {
+        self.0.kept.rcu(|kept| {
+            let mut kept = ByName::clone(kept);
+            kept.insert(name.to_owned(), Arc::clone(&key));
+            kept
+        });
+    }
+
+    /// Takes one away.
+    pub(crate) fn let_go(&self, name: &str) {
+        self.0.kept.rcu(|kept| {
+            let mut kept = ByName::clone(kept);
+            kept.remove(name);
+            kept
+        });
+    }
+
+    /// What the authority asks.
+    pub(crate) fn challenges(&self) -> &Challenges {
+        &self.0.challenges
     }
 }
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.find(hello.server_name()?)
+        let name = hello.server_name()?;
+        if hello.alpn().is_some_and(|mut all| all.any(|protocol| protocol == ACME_PROTOCOL)) {
+            return self.0.challenges.certificate(&domain::canonical(name)?);
+        }
+        self.find(name)
     }
 }
 
@@ -51,6 +96,6 @@ pub fn server_config(certificates: Certificates) -> Result<rustls::ServerConfig,
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(certificates));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), ACME_PROTOCOL.to_vec()];
     Ok(config)
 }

@@ -125,7 +125,7 @@ pub(crate) async fn decide(
     let loaded = Rc::clone(&read.loaded);
     let limiters = worker.shared.limiters.load();
     limiters.address(read.client).map_err(|wait| refused(Refusal::RateLimited(wait), line))?;
-    if let Some(reply) = own_answer(&loaded, head, &read) {
+    if let Some(reply) = own_answer(&loaded, peer, head, &read) {
         return Err(reply);
     }
     let route = read.route.clone().ok_or_else(|| refused(Refusal::NoRoute, line))?;
@@ -149,7 +149,16 @@ pub(crate) async fn decide(
 }
 
 /// What the gateway answers itself: its public key, and whether a host name is a tenant's.
-fn own_answer(loaded: &Loaded, head: &Head<'_>, read: &Read<'_>) -> Option<Reply> {
+fn own_answer(loaded: &Loaded, peer: &Peer, head: &Head<'_>, read: &Read<'_>) -> Option<Reply> {
+    if let Some(acme) = &loaded.acme
+        && let Some(token) = read.target.path.strip_prefix("/.well-known/acme-challenge/")
+        && let Some(text) = acme.certificates.challenges().file(token)
+    {
+        return Some(Reply::plain(200, "text/plain", text));
+    }
+    if peer.is_redirected {
+        return Some(redirect(read));
+    }
     if head.method != "GET" {
         return None;
     }
@@ -167,6 +176,14 @@ fn own_answer(loaded: &Loaded, head: &Head<'_>, read: &Read<'_>) -> Option<Reply
         return Some(Reply::plain(if is_ours { 200 } else { 404 }, "text/plain", Vec::new()));
     }
     None
+}
+
+/// To the same address with TLS, on its usual port.
+fn redirect(read: &Read<'_>) -> Reply {
+    let query = read.target.query.map(|query| format!("?{query}")).unwrap_or_default();
+    let mut reply = Reply::plain(308, "text/plain", "use https\n");
+    reply.headers = format!("Location: https://{}{}{query}\r\n", read.host.name, read.target.path);
+    reply
 }
 
 /// Whether a host name is one for which a certificate may be asked: of a tenant that may work.

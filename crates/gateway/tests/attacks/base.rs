@@ -85,7 +85,7 @@ fn bodies_of_all_kinds_come_through_whole() {
     let mut client = scene.client();
     let large = "0123456789".repeat(100_000);
     for round in 0..3 {
-        client.send(format!("POST /x HTTP/1.1\r\nHost: acme.example.com\r\nContent-Length: 5\r\n\r\nhello"));
+        client.send("POST /x HTTP/1.1\r\nHost: acme.example.com\r\nContent-Length: 5\r\n\r\nhello");
         assert_eq!(client.answer().status, 200);
         client
             .send("POST /x HTTP/1.1\r\nHost: acme.example.com\r\nTransfer-Encoding: chunked\r\n\r\n5;ext\r\nhello\r\n");

@@ -2,6 +2,8 @@
 //!
 //! Each attack has its positive control in front. What counts is what the application received, never only the answer.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
+
 mod application;
 mod scene;
 

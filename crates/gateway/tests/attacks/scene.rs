@@ -202,6 +202,8 @@ fn settings(application: &Application, directory: Directory) -> Settings {
         context: Some(Arc::new(context.unwrap())),
         pass: None,
         tls: None,
+        redirect: Vec::new(),
+        acme: None,
         bounds: Bounds::default(),
         times: Times { drain_within: Duration::from_millis(100), ..Times::default() },
         rates: Rates::default(),

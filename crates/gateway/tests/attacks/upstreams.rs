@@ -139,7 +139,7 @@ fn a_server_that_is_gone_or_not_well_is_left_alone() {
 fn a_kept_connection_that_was_closed_costs_nobody_an_answer() {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let a = server("a");
-    let scene = scene_before(&[a.at.clone()], false);
+    let scene = scene_before(std::slice::from_ref(&a.at), false);
     a.closes.store(true, Ordering::SeqCst);
     let mut client = scene.client();
     for number in 1..=50 {

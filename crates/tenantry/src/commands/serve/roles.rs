@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::de::DeserializeOwned;
 use tenantry_gateway::Gateway;
+use tenantry_gateway::tls::Certificates;
 use tenantry_proxy::Proxy;
 
 use super::metrics::{Door, Seen};
@@ -18,6 +19,7 @@ pub(super) struct Running {
     proxy: Option<Proxy>,
     gateway: Option<Gateway>,
     machines: Vec<Door>,
+    certificates: Certificates,
 }
 
 impl Running {
@@ -27,7 +29,8 @@ impl Running {
         registry: &RegistryFile,
         followed: &mut FollowedFiles,
     ) -> Result<Self, Failure> {
-        let mut running = Self { proxy: None, gateway: None, machines: Vec::new() };
+        let certificates = Certificates::default();
+        let mut running = Self { proxy: None, gateway: None, machines: Vec::new(), certificates };
         if roles.contains(&Role::Proxy) {
             let section: ProxySection = of_proxy(registry)?;
             let proxy = Proxy::start(proxy::build(&section, registry.path(), followed)?)
@@ -39,7 +42,7 @@ impl Running {
         }
         if roles.contains(&Role::Gateway) {
             let section: GatewaySection = of_gateway(registry)?;
-            let gateway = Gateway::start(gateway::build(&section, registry.path(), followed)?)
+            let gateway = Gateway::start(gateway::build(&section, registry.path(), followed, &running.certificates)?)
                 .map_err(|e| Failure::new(e.class(), "the gateway cannot start").because(e))?;
             if let Some(at) = section.metrics {
                 let seen = Seen::Gateway(gateway.observer(), Default::default());
@@ -79,7 +82,7 @@ impl Running {
         if let Some(gateway) = &self.gateway {
             let section: GatewaySection = of_gateway(registry)?;
             gateway
-                .reload(gateway::build(&section, registry.path(), followed)?)
+                .reload(gateway::build(&section, registry.path(), followed, &self.certificates)?)
                 .map_err(|e| Failure::new(e.class(), "the gateway keeps its settings").because(e))?;
         }
         if let Some((proxy, settings)) = of_proxy {

@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tenantry_gateway::tls::Certificates;
 use tenantry_gateway::{Gateway, StartError};
 use tenantry_model::Class;
 use tenantry_pg::{Session, Target, connect_with};
@@ -97,14 +98,14 @@ fn start(demo: &Demo, service: SocketAddr, output: &Output) -> Result<Gateway, F
         ..GatewaySection::default()
     };
     section.times.drain_within_ms = Some(1_000);
-    let mut followed = BTreeMap::new();
+    let (mut followed, certificates) = (BTreeMap::new(), Certificates::default());
     let file = demo.folder.join("tenantry.toml");
     let failed = |e: StartError| Failure::new(e.class(), "the gateway cannot start").because(e);
-    let gateway = match Gateway::start(build(&section, &file, &mut followed)?) {
+    let gateway = match Gateway::start(build(&section, &file, &mut followed, &certificates)?) {
         Err(StartError::Listen { .. }) => {
             output.say("port 8080 is taken, so the gateway listens on another");
             section.listen.iter_mut().for_each(|at| at.set_port(0));
-            Gateway::start(build(&section, &file, &mut followed)?).map_err(failed)?
+            Gateway::start(build(&section, &file, &mut followed, &certificates)?).map_err(failed)?
         }
         started => started.map_err(failed)?,
     };

@@ -8,30 +8,33 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tenantry_edge::directory::{Directory, Limits, domain};
 use tenantry_engine::credentials::Credentials;
+use tenantry_gateway::Settings;
 use tenantry_gateway::settings::{
-    AccessLog, Authentication, Bounds, ContextSettings, CorsSettings, IssuerParts, IssuerSettings, KeySource,
-    Maintenance, PassSettings, Rate, Rates, RouteSettings, TenantNeed, Times, UpstreamSettings, WebhookScheme,
-    WebhookSettings,
+    AccessLog, AcmeSettings, Authentication, Bounds, Challenge, ContextSettings, CorsSettings, IssuerParts,
+    IssuerSettings, KeySource, Maintenance, PassSettings, Rate, Rates, RouteSettings, TenantNeed, Times,
+    UpstreamSettings, WebhookScheme, WebhookSettings,
 };
-use tenantry_gateway::{Settings, tls};
+use tenantry_gateway::tls::{self, Certificates};
 use tenantry_model::KeyKind;
 use tenantry_model::token::ContextKey;
 
 use super::{
-    AccessLogName, AuthenticationName, BoundsSection, ContextSection, CorsSection, GatewaySection, IssuerSection,
-    NeedName, PassSection, RateSection, RatesSection, RouteSection, SchemeName, TimesSection, TlsSection,
-    UpstreamSection, WebhookSection, files,
+    AccessLogName, AcmeSection, AuthenticationName, BoundsSection, ChallengeName, ContextSection, CorsSection,
+    GatewaySection, IssuerSection, NeedName, PassSection, RateSection, RatesSection, RouteSection, SchemeName,
+    TimesSection, UpstreamSection, WebhookSection, files,
 };
 use crate::config::directory::{self, Followed, Stored};
 use crate::errors::Failure;
 
 /// Paths in the file are relative to it.
 ///
-/// `followed` are the tenants' files that are followed already, by path; new ones are added.
+/// `followed` are the tenants' files that are followed already, by path; new ones are added. `certificates` are those
+/// of a gateway that runs already: what was ordered for tenants stays in them.
 pub(crate) fn build(
     section: &GatewaySection,
     file: &Path,
     followed: &mut BTreeMap<PathBuf, Followed>,
+    certificates: &Certificates,
 ) -> Result<Settings, Failure> {
     let base = file.parent().map(Path::to_path_buf).unwrap_or_default();
     if section.upstreams.is_empty() {
@@ -82,7 +85,9 @@ pub(crate) fn build(
         issuers,
         context: section.context.as_ref().map(|c| context_of(c, &base).map(Arc::new)).transpose()?,
         pass: section.pass.as_ref().map(|p| pass_of(p, &base)).transpose()?,
-        tls: section.tls.as_ref().map(|t| tls_of(t, &base).map(Arc::new)).transpose()?,
+        redirect: section.redirect.clone(),
+        acme: section.acme.as_ref().map(|a| acme_of(a, &base, certificates).map(Arc::new)).transpose()?,
+        tls: tls_of(section, &base, certificates)?.map(Arc::new),
         bounds: bounds_of(&section.bounds, section.workers)?,
         times: times_of(&section.times),
         rates: rates_of(&section.rates)?,
@@ -277,19 +282,47 @@ fn pass_of(section: &PassSection, base: &Path) -> Result<PassSettings, Failure> 
     Ok(PassSettings { key, lifetime: Duration::from_secs(section.lifetime_s.max(2)) })
 }
 
-fn tls_of(section: &TlsSection, base: &Path) -> Result<rustls::ServerConfig, Failure> {
-    let certificates = tls::Certificates::default();
+/// TLS, if there are certificates or an authority that gives some.
+fn tls_of(
+    section: &GatewaySection,
+    base: &Path,
+    certificates: &Certificates,
+) -> Result<Option<rustls::ServerConfig>, Failure> {
     let mut all = Vec::new();
-    for (name, files) in &section.certificates {
+    for (name, files) in section.tls.iter().flat_map(|tls| &tls.certificates) {
         all.push((name.clone(), files::certified(&base.join(&files.certificate), &base.join(&files.key))?));
     }
-    if all.is_empty() {
-        return Err(wrong("[gateway.tls] has no certificates", "add [gateway.tls.certificates.\"example.com\"]"));
+    if all.is_empty() && section.acme.is_none() {
+        let remedy = "add [gateway.tls.certificates.\"example.com\"]";
+        return section.tls.as_ref().map_or(Ok(None), |_| Err(wrong("[gateway.tls] has no certificates", remedy)));
     }
-    certificates
-        .replace(all)
-        .map_err(|e| Failure::caller("[gateway.tls] cannot be used").because(e).code("gateway-settings"))?;
-    tls::server_config(certificates).map_err(|e| Failure::bug("set TLS up").because(e))
+    let unusable = |e| Failure::caller("[gateway.tls] cannot be used").because(e).code("gateway-settings");
+    certificates.replace(all).map_err(unusable)?;
+    tls::server_config(certificates.clone()).map(Some).map_err(|e| Failure::bug("set TLS up").because(e))
+}
+
+fn acme_of(section: &AcmeSection, base: &Path, certificates: &Certificates) -> Result<AcmeSettings, Failure> {
+    if !section.directory.starts_with("https://") {
+        return Err(wrong(
+            "`directory` of [gateway.acme] is no https address",
+            "write the address of the authority's directory",
+        ));
+    }
+    let names = section.names.iter().map(|name| host(name, "acme.names")).collect::<Result<_, _>>()?;
+    Ok(AcmeSettings {
+        directory_url: section.directory.clone(),
+        contacts: section.contacts.clone(),
+        challenge: match section.challenge {
+            ChallengeName::TlsAlpn01 => Challenge::TlsAlpn01,
+            ChallengeName::Http01 => Challenge::Http01,
+        },
+        folder: base.join(&section.folder),
+        key: files::key(&base.join(&section.key_file))?,
+        root: section.ca.as_ref().map(|ca| base.join(ca)),
+        names,
+        orders_per_hour: section.orders_per_hour,
+        certificates: certificates.clone(),
+    })
 }
 
 fn bounds_of(section: &BoundsSection, workers: usize) -> Result<Bounds, Failure> {

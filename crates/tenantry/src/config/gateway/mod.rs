@@ -54,6 +54,10 @@ pub(crate) struct GatewaySection {
     pub(crate) maintenance: MaintenanceSection,
     /// TLS towards clients.
     pub(crate) tls: Option<TlsSection>,
+    /// Addresses without TLS that lead to those with it.
+    pub(crate) redirect: Vec<SocketAddr>,
+    /// Certificates for the tenants' own host names.
+    pub(crate) acme: Option<AcmeSection>,
     /// What the application receives about the tenant, signed.
     pub(crate) context: Option<ContextSection>,
     /// Passes for the SQL proxy.
@@ -89,6 +93,8 @@ impl Default for GatewaySection {
             rates: RatesSection::default(),
             maintenance: MaintenanceSection::default(),
             tls: None,
+            redirect: Vec::new(),
+            acme: None,
             context: None,
             pass: None,
             upstreams: BTreeMap::new(),
@@ -179,6 +185,50 @@ pub(crate) struct CertificateSection {
     pub(crate) certificate: PathBuf,
     /// Its key, PEM.
     pub(crate) key: PathBuf,
+}
+
+/// `[gateway.acme]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AcmeSection {
+    /// The authority's directory.
+    pub(crate) directory: String,
+    /// `mailto:` addresses.
+    #[serde(default)]
+    pub(crate) contacts: Vec<String>,
+    /// `tls-alpn-01` or `http-01`.
+    #[serde(default = "challenge")]
+    pub(crate) challenge: ChallengeName,
+    /// Folder for certificates and the account, encrypted.
+    pub(crate) folder: PathBuf,
+    /// File with 32 secret bytes as 64 hexadecimal digits; made if it is not there.
+    pub(crate) key_file: PathBuf,
+    /// Authorities of the authority's own site, PEM.
+    #[serde(default)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Names beside those of tenants.
+    #[serde(default)]
+    pub(crate) names: Vec<String>,
+    /// Most orders in an hour.
+    #[serde(default = "orders_per_hour")]
+    pub(crate) orders_per_hour: u32,
+}
+
+fn challenge() -> ChallengeName {
+    ChallengeName::TlsAlpn01
+}
+
+fn orders_per_hour() -> u32 {
+    20
+}
+
+/// `challenge` of `[gateway.acme]`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) enum ChallengeName {
+    #[serde(rename = "tls-alpn-01")]
+    TlsAlpn01,
+    #[serde(rename = "http-01")]
+    Http01,
 }
 
 /// `[gateway.context]`.

@@ -73,6 +73,9 @@ pub enum Refusal {
     /// A webhook without a good signature, too old, or for the second time.
     #[error("the webhook is refused")]
     WebhookRefused,
+    /// A webhook that the application has already. No refusal to whoever sends it again.
+    #[error("the webhook was delivered before")]
+    WebhookDelivered,
     /// A page of another site wants to do this.
     #[error("this origin may not do this")]
     Origin,
@@ -120,7 +123,7 @@ impl Refusal {
             Self::CredentialRequired => "credential-required",
             Self::CredentialRefused => "credential-refused",
             Self::IdentityUnavailable => "identity-unavailable",
-            Self::WebhookRefused => "webhook-refused",
+            Self::WebhookRefused | Self::WebhookDelivered => "webhook-refused",
             Self::Origin => "origin-refused",
             Self::RateLimited(_) => "rate-limited",
             Self::Busy => "tenant-busy",
@@ -135,6 +138,7 @@ impl Refusal {
     pub fn status(self) -> u16 {
         match self {
             Self::BadRequest(_) | Self::Host(_) | Self::Path(_) | Self::TenantRequired => 400,
+            Self::WebhookDelivered => 200,
             Self::CredentialRequired | Self::CredentialRefused | Self::WebhookRefused => 401,
             Self::TenantConflict | Self::TenantNotProven | Self::TenantSuspended | Self::Origin => 403,
             Self::NoRoute | Self::TenantUnknown => 404,
@@ -178,6 +182,7 @@ impl Refusal {
             Self::CredentialRequired => "Send a bearer token or an API key.",
             Self::CredentialRefused => "Get a new token, or use another key.",
             Self::IdentityUnavailable => "Try again in a moment.",
+            Self::WebhookDelivered => "There is nothing to do.",
             Self::WebhookRefused => "Sign id, time and body with this tenant's secret, and send each event once.",
             Self::Origin => "Ask the operator to allow the origin on this route.",
             Self::RateLimited(_) => "Try again after the time in Retry-After.",

@@ -18,6 +18,10 @@ pub(crate) struct Reply {
 impl Reply {
     /// The answer to a refused request.
     pub(crate) fn refused(refusal: Refusal, request_id: &str) -> Self {
+        if refusal == Refusal::WebhookDelivered {
+            let plain = Self::plain(200, "application/json", "{\"delivered\":true}\n");
+            return Self { cause: Some(refusal), ..plain };
+        }
         let status = refusal.status();
         let code = refusal.page().to_ascii_uppercase().replace('-', "_");
         let body = serde_json::json!({

@@ -40,8 +40,20 @@ pub struct WebhookSettings {
 /// Events that were taken, as long as they could be sent again.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
-    seen: HashMap<[u8; 32], i64>,
+    /// Whether the application has taken it.
+    seen: HashMap<[u8; 32], bool>,
     order: VecDeque<(i64, [u8; 32])>,
+}
+
+/// What becomes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It is the first one.
+    First,
+    /// The application has it already.
+    Delivered,
+    /// It is on its way, or too many are remembered.
+    NotNow,
 }
 
 /// Most events that are remembered. A full memory refuses, and the sender tries again.
@@ -49,18 +61,28 @@ const TAKEN_MAX: usize = 100_000;
 
 impl Taken {
     /// Takes an event, once.
-    pub(crate) fn take(&mut self, id: [u8; 32], now: i64, until: i64) -> bool {
+    pub(crate) fn take(&mut self, id: [u8; 32], now: i64, until: i64) -> Turn {
         while let Some((end, old)) = self.order.front().copied().filter(|(end, _)| *end <= now) {
             debug_assert!(end <= now, "it is over");
             self.order.pop_front();
             self.seen.remove(&old);
         }
-        if self.seen.len() >= TAKEN_MAX || self.seen.contains_key(&id) {
-            return false;
+        match self.seen.get(&id) {
+            Some(true) => return Turn::Delivered,
+            Some(false) => return Turn::NotNow,
+            None if self.seen.len() >= TAKEN_MAX => return Turn::NotNow,
+            None => {}
         }
-        self.seen.insert(id, until);
+        self.seen.insert(id, false);
         self.order.push_back((until, id));
-        true
+        Turn::First
+    }
+
+    /// The application has taken it.
+    pub(crate) fn delivered(&mut self, id: &[u8; 32]) {
+        if let Some(delivered) = self.seen.get_mut(id) {
+            *delivered = true;
+        }
     }
 
     /// It was not delivered after all, and may come again.
@@ -235,9 +257,13 @@ mod tests {
     #[test]
     fn an_event_is_taken_once() {
         let mut taken = Taken::default();
-        assert!(taken.take([1; 32], 0, 10) && !taken.take([1; 32], 9, 10) && taken.take([2; 32], 9, 20));
+        assert_eq!(taken.take([1; 32], 0, 10), Turn::First);
+        assert_eq!(taken.take([1; 32], 9, 10), Turn::NotNow);
+        taken.delivered(&[1; 32]);
+        assert_eq!(taken.take([1; 32], 9, 10), Turn::Delivered);
+        assert_eq!(taken.take([2; 32], 9, 20), Turn::First);
         taken.give_back(&[2; 32]);
-        assert!(taken.take([2; 32], 9, 20));
-        assert!(taken.take([1; 32], 10, 20), "it is too old to be taken, and forgotten");
+        assert_eq!(taken.take([2; 32], 9, 20), Turn::First);
+        assert_eq!(taken.take([1; 32], 10, 20), Turn::First, "it is too old to be taken, and forgotten");
     }
 }

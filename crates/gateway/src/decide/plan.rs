@@ -51,8 +51,9 @@ impl Plan {
             let used = Counters { requests: 1, bytes_in, bytes_out, server_micros: micros, ..Counters::default() };
             tenant.usage().add(&used, worker.micros(now));
         }
-        if status >= 300 {
-            self.undelivered(worker);
+        match &self.event {
+            Some(event) if status < 300 => webhook::delivered(worker, event),
+            _ => self.undelivered(worker),
         }
         line.passed(worker, status);
     }

@@ -6,7 +6,7 @@ use httparse::Header;
 use tenantry_edge::directory::TenantFacts;
 
 use crate::ablation::{Protection, removed};
-use crate::authenticate::webhook::{self, WebhookSettings};
+use crate::authenticate::webhook::{self, Turn, WebhookSettings};
 use crate::refusal::Refusal;
 use crate::worker::Worker;
 
@@ -30,10 +30,18 @@ pub(super) fn check(
     let name = names.into_iter().flatten().find(|name| settings.secrets.contains_key(*name));
     let event = webhook::check(settings, name.unwrap_or(&key), headers, body, now)?;
     let mut taken = worker.shared.taken.lock().unwrap_or_else(PoisonError::into_inner);
-    if !taken.take(event.digest, now, event.until) && !removed(Protection::WebhookOnce) {
-        return Err(Refusal::WebhookRefused);
+    match taken.take(event.digest, now, event.until) {
+        Turn::First => Ok(event.digest),
+        _ if removed(Protection::WebhookOnce) => Ok(event.digest),
+        // who sends again has not heard of it
+        Turn::Delivered => Err(Refusal::WebhookDelivered),
+        Turn::NotNow => Err(Refusal::WebhookRefused),
     }
-    Ok(event.digest)
+}
+
+/// It was delivered.
+pub(super) fn delivered(worker: &Worker, event: &[u8; 32]) {
+    worker.shared.taken.lock().unwrap_or_else(PoisonError::into_inner).delivered(event);
 }
 
 /// It was not delivered.

@@ -66,7 +66,7 @@ impl Pebble {
             .args(["-config", folder.path().join("pebble.json").to_str().unwrap(), "-dnsserver", &dns])
             // no pauses, and some nonces are refused, as at a busy authority
             .env("PEBBLE_VA_NOSLEEP", "1")
-            .env("PEBBLE_WFE_NONCEREJECT", "20")
+            .env("PEBBLE_WFE_NONCEREJECT", "5")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

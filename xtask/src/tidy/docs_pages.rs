@@ -9,8 +9,9 @@ pub(super) fn check(tree: &Tree) -> Vec<String> {
     let hazards = entries(tree, "crates/blueprint/src/hazards/").filter(|n| *n != "tools").map(|n| n.replace('_', "-"));
     let checks = entries(tree, "crates/engine/src/verify/attacks/").filter_map(attack_id);
     let of_proxy = entries(tree, "crates/engine/src/verify/proxy/attacks/").filter_map(attack_id);
+    let of_gateway = entries(tree, "crates/engine/src/verify/gateway/attacks/").filter_map(attack_id);
     let mut found = compare(tree, "docs/hazards/", hazards.collect());
-    found.extend(compare(tree, "docs/checks/", checks.chain(of_proxy).collect()));
+    found.extend(compare(tree, "docs/checks/", checks.chain(of_proxy).chain(of_gateway).collect()));
     found.extend(compare(tree, "docs/errors/", error_codes(tree)));
     found
 }

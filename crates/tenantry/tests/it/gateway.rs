@@ -135,6 +135,35 @@ fn a_gateway_from_its_file_to_its_end() {
     serving.signal("HUP");
     serving.until("bolt.example.com", 200);
 
+    // attacked from outside, by the same binary
+    write("tenantry.toml", &config("[gateway.routes.all]\nauthentication = \"required\"\n"));
+    serving.signal("HUP");
+    serving.until("bolt.example.com", 401);
+    wanted(binary_with(folder.path(), &["tenants", "resume", "acme", "--file", "tenants.json"]), 0);
+    let key = |tenant| {
+        let made = wanted(binary_with(folder.path(), &["tenants", "key", tenant, "--file", "tenants.json"]), 0);
+        text(&made.stdout).trim().to_owned()
+    };
+    let sides = [("a", "acme"), ("b", "bolt")]
+        .map(|(side, tenant)| format!("[{side}]\nhost = \"{tenant}.example.com\"\ncredential = \"{}\"\n", key(tenant)));
+    write("two.toml", &format!("path = \"/x\"\n{}", sides.concat()));
+    serving.until("acme.example.com", 401);
+    let arguments = ["verify", "--gateway", &serving.at, "--gateway-tenants", "two.toml", "--format", "json"];
+    let begin = std::time::Instant::now();
+    let report = loop {
+        // the keys count from when the file is looked at
+        let output = binary_with(folder.path(), &arguments).output().unwrap();
+        match output.status.code() {
+            Some(0) => break crate::support::one_document(&output),
+            code => assert!(code == Some(2) && begin.elapsed() < Duration::from_secs(30), "{}", text(&output.stdout)),
+        }
+    };
+    assert_eq!(
+        (&report["passed"], &report["failed"], &report["skipped"]),
+        (&8.into(), &0.into(), &0.into()),
+        "{report}"
+    );
+
     serving.signal("TERM");
     let mut serving = serving;
     assert!(serving.child.wait().unwrap().success());

@@ -47,7 +47,7 @@ pub(super) fn request(args: &Args, address: &str, file: &Path) -> Result<Request
         return Err(Failure::caller(format!("`path` in {} does not begin with /", file.display())));
     }
     let address = address.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    if !address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+    if address.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
         return Err(Failure::caller(format!("`{address}` is not HOST:PORT")));
     }
     Ok(Request {

@@ -1,7 +1,7 @@
 //! The head for the application, as all that was found makes it.
 
 use super::seen;
-use super::{Read, trusted};
+use super::Read;
 use crate::ablation::{Protection, removed};
 use crate::access::Line;
 use crate::authenticate::Actor;
@@ -31,8 +31,8 @@ pub(super) fn write(
     now: i64,
 ) {
     let made;
-    let given = read.seen.traceparent.map(|(_, value)| value).filter(|value| trusted::is_traceparent(value));
-    // the header itself is passed on as it is; a bad one is passed on by nobody
+    let given = read.seen.traceparent.map(|(_, value)| value);
+    // the header itself is passed on as it is
     let traceparent = match given {
         Some(_) => None,
         None => {

@@ -81,7 +81,12 @@ pub(crate) fn read<'a>(worker: &Worker, peer: &Peer, head: &Head<'a>, line: &mut
     if head.target.len() > loaded.bounds.uri_bytes_max {
         return Err(Refusal::UriTooLong);
     }
-    let seen = Seen::read(head.headers, &loaded.tenant_headers)?;
+    let mut seen = Seen::read(head.headers, &loaded.tenant_headers)?;
+    if let Some((at, _)) = seen.traceparent.filter(|(_, value)| !trusted::is_traceparent(value)) {
+        // one that is none is passed on by nobody
+        seen.drop(at);
+        seen.traceparent = None;
+    }
     if head.method.len() > METHOD_BYTES_MAX || matches!(head.method, "TRACE" | "TRACK" | "CONNECT") {
         return Err(Refusal::Method);
     }

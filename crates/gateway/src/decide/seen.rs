@@ -82,8 +82,10 @@ impl<'a> Seen<'a> {
         let mut lower = [0; NAME_MAX];
         for (at, header) in headers.iter().enumerate() {
             let Some(name) = lower_case(header.name, &mut lower) else {
-                if header.name.contains('_') && !removed(Protection::Reserved) {
-                    seen.drop(at);
+                // longer than any that means something, but not than any that is ours
+                let begins = header.name.get(..NAME_MAX).and_then(|begin| lower_case(begin, &mut lower));
+                if header.name.contains('_') || begins.is_none_or(is_reserved) {
+                    seen.drop_reserved(at);
                 }
                 continue;
             };
@@ -141,7 +143,7 @@ impl<'a> Seen<'a> {
                 "origin" => once(&mut seen.origin, text(header.value)?)?,
                 "access-control-request-method" => seen.asks_method = Some(text(header.value)?),
                 "content-type" => once(&mut seen.content_type, text(header.value)?)?,
-                "traceparent" => seen.traceparent = Some((at, text(header.value)?)),
+                "traceparent" => once(&mut seen.traceparent, (at, text(header.value)?))?,
                 "x-request-id" => {
                     seen.request_id = Some(text(header.value)?);
                     seen.drop(at);
@@ -266,6 +268,8 @@ mod tests {
             "X-HTTP-Method-Override",
             "Proxy",
             "any_name_with_an_underscore_that_is_longer_than_all",
+            "X-Tenantry-and-more-than-forty-bytes-in-one-name",
+            "X-Forwarded-and-more-than-forty-bytes-in-one-name",
         ] {
             assert_eq!(passed(&[(name, "x"), ("Accept", "y")]), ["Accept"], "{name}");
         }

@@ -110,6 +110,21 @@ fn h03_no_spelling_survives() {
 }
 
 #[test]
+fn a_trace_is_joined_or_begun() {
+    let scene = Scene::new();
+    let given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let (_, received) = scene.get("acme.example.com", "/x", &[&format!("traceparent: {given}")]);
+    assert_eq!(received[0].one("traceparent"), given);
+    for line in
+        ["Accept: x", "traceparent: rubbish", "traceparent: 00-00000000000000000000000000000000-b7ad6b7169203331-01"]
+    {
+        let (_, received) = scene.get("acme.example.com", "/x", &[line]);
+        let made = received[0].one("traceparent");
+        assert!(made.len() == given.len() && made.starts_with("00-") && !made.contains("-00000000"), "{made}");
+    }
+}
+
+#[test]
 fn h04_the_clients_connection_header_takes_nothing_of_ours_away() {
     let scene = Scene::new();
     for line in [

@@ -121,9 +121,13 @@ fn host(name: &str, key: &str) -> Result<String, Failure> {
 }
 
 fn headers(names: &[String], key: &str) -> Result<Vec<String>, Failure> {
-    let fits = |name: &&String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    // longer ones are not looked at
+    let fits =
+        |name: &&String| (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     match names.iter().find(|name| !fits(name)) {
-        Some(name) => Err(wrong(&format!("`{name}` in `{key}` is no name of a header"), "use letters, digits and -")),
+        Some(name) => {
+            Err(wrong(&format!("`{name}` in `{key}` is no name of a header"), "use 1 to 40 letters, digits and -"))
+        }
         None => Ok(names.to_vec()),
     }
 }

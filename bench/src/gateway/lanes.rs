@@ -2,7 +2,6 @@
 //! configurations.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::Context;
 
@@ -78,16 +77,6 @@ impl Lane {
         }
         text
     }
-
-    /// The processes that do the work.
-    pub(super) fn pids(self, process: &Process) -> Vec<u32> {
-        let own = process.id();
-        match self {
-            // its master only waits
-            Self::Nginx => children(own),
-            _ => vec![own],
-        }
-    }
 }
 
 const TENANTS: &str =
@@ -103,12 +92,13 @@ pub(super) async fn application(bytes: usize) -> anyhow::Result<(Process, u16)> 
     nginx(folder()?, port, &server).await
 }
 
+/// One process, which is its own master: a worker would outlive the one that is ended.
 async fn nginx(folder: tempfile::TempDir, port: u16, server: &str) -> anyhow::Result<(Process, u16)> {
     let at = folder.path().display();
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let paths: String = paths.map(|p| format!("{p}_temp_path {at}/{p};\n")).concat();
     let text = format!(
-        "worker_processes 1;\ndaemon off;\npid {at}/pid;\nerror_log {at}/log.nginx;\nevents {{ worker_connections 4096; }}\n\
+        "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/log.nginx;\nevents {{ worker_connections 4096; }}\n\
          http {{\naccess_log off;\nkeepalive_requests 100000000;\n{paths}{server}\n}}\n"
     );
     let file = folder.path().join("nginx.conf");
@@ -116,10 +106,4 @@ async fn nginx(folder: tempfile::TempDir, port: u16, server: &str) -> anyhow::Re
     let command = ["nginx", "-p", &at.to_string(), "-c", &file.display().to_string()].map(str::to_owned);
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
     Ok((Process::start(folder, As::NotRoot, &command, port).await?, port))
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let file = format!("/proc/{pid}/task/{pid}/children");
-    let text = fs::read_to_string(Path::new(&file)).unwrap_or_default();
-    text.split_whitespace().filter_map(|n| n.parse().ok()).collect()
 }

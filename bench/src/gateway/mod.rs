@@ -59,7 +59,7 @@ pub async fn run(plan: &Plan, observer: &dyn Observer) -> anyhow::Result<Table> 
             let at = (number + step) % running.len();
             let (lane, process, port) = &mut running[at];
             process.must_live()?;
-            rounds[at].push(measure(plan, &lane.pids(process), *port).with_context(|| lane.name())?);
+            rounds[at].push(measure(plan, &[process.id()], *port).with_context(|| lane.name())?);
         }
         rounds[running.len()].push(measure(plan, &[], application.1).context("direct")?);
     }

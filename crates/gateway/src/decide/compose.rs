@@ -1,7 +1,7 @@
 //! The head for the application, as all that was found makes it.
 
-use super::seen;
 use super::Read;
+use super::seen;
 use crate::ablation::{Protection, removed};
 use crate::access::Line;
 use crate::authenticate::Actor;

@@ -4,6 +4,7 @@
 //! Nothing here asserts a time, and nothing is meant for a server that matters.
 
 pub mod cache;
+pub mod gateway;
 pub mod gauge;
 pub mod ground;
 pub mod idle;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use tenantry_bench::{cache, idle, noisy, soak, table::Table, tenants, throughput};
+use tenantry_bench::{cache, gateway, idle, noisy, soak, table::Table, tenants, throughput};
 use tenantry_engine::bench::{self, Observer, Options};
 use tenantry_pg::Target;
 
@@ -74,12 +74,15 @@ enum Bench {
     Idle(idle::Plan),
     /// The cache: its two levels, its fairness, and what it saves the demonstration application
     Cache(cache::Plan),
+    /// Requests through the gateway, beside nginx
+    Gateway(gateway::Plan),
     /// Torments a pooler and looks for what breaks: not a benchmark, so not part of all of them
     Soak(soak::Plan),
 }
 
 /// What `bench/run` does without a name, in this order.
-const ALL: [&str; 9] = ["queries", "context", "migration", "inspect", "proxy", "tenants", "noisy", "idle", "cache"];
+const ALL: [&str; 10] =
+    ["queries", "context", "migration", "inspect", "proxy", "tenants", "noisy", "idle", "cache", "gateway"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -96,6 +99,11 @@ async fn chosen(cli: Cli) -> anyhow::Result<()> {
     let benches = match cli.bench {
         // it has a server of its own, which it restarts
         Some(Bench::Soak(plan)) => return soak(&plan, cli.json).await,
+        // it needs no database
+        Some(Bench::Gateway(plan)) => {
+            print_table(&gateway::run(&plan, &Narrator).await?, cli.json);
+            return Ok(());
+        }
         Some(one) => vec![one],
         None => ALL.iter().filter_map(|name| Cli::parse_from(["bench", name]).bench).collect(),
     };
@@ -155,6 +163,7 @@ async fn run(bench: Bench, target: &Target, json: bool) -> anyhow::Result<()> {
         Bench::Noisy(plan) => print_table(&noisy::run(target, &plain, &plan, &Narrator).await?, json),
         Bench::Idle(plan) => print_table(&idle::run(target, &plain, &plan, &Narrator).await?, json),
         Bench::Cache(plan) => print_table(&cache::run(target, &plan, &Narrator).await?, json),
+        Bench::Gateway(plan) => print_table(&gateway::run(&plan, &Narrator).await?, json),
         Bench::Soak(plan) => soak(&plan, json).await?,
     }
     Ok(())

@@ -2,8 +2,8 @@
 //! torments one of them starts a [`Peer`] and talks to the port it gets; nothing else knows which one it is.
 
 mod pgbouncer;
-mod process;
-mod tenantry;
+pub(crate) mod process;
+pub(crate) mod tenantry;
 
 use crate::ground::Ground;
 

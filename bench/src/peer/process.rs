@@ -25,7 +25,7 @@ const NOBODY: u32 = 65_534;
 
 /// Root's account or ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum As {
+pub(crate) enum As {
     /// As we are.
     Ourselves,
     /// As ourselves, but never as root.
@@ -44,7 +44,7 @@ impl Process {
     /// Runs a program in `folder` and waits until it takes connections on a port.
     ///
     /// The kernel ends it with the *thread* that calls this: call it from one that lives as long as the work.
-    pub(super) async fn start(folder: TempDir, account: As, command: &[&str], port: u16) -> anyhow::Result<Self> {
+    pub(crate) async fn start(folder: TempDir, account: As, command: &[&str], port: u16) -> anyhow::Result<Self> {
         let program = command.first().copied().unwrap_or_default().to_owned();
         let mut setpriv = Command::new("setpriv");
         setpriv.args(["--pdeathsig", "KILL"]);
@@ -117,11 +117,11 @@ fn give(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// A loopback port that is free now.
-pub(super) fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind(loopback(0)).and_then(|l| l.local_addr()).context("a free loopback port")?.port())
 }
 
 /// A folder for one program.
-pub(super) fn folder() -> anyhow::Result<TempDir> {
+pub(crate) fn folder() -> anyhow::Result<TempDir> {
     tempfile::Builder::new().prefix("tenantry-bench-").tempdir().context("a temporary folder")
 }

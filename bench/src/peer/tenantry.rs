@@ -35,7 +35,7 @@ pub fn use_binary(path: &Path) {
 }
 
 /// The binary under test: as told, or `TENANTRY`, or the release build of this checkout.
-fn program() -> anyhow::Result<PathBuf> {
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
     let built = || tenantry_testkit::place::target().join("release/tenantry");
     let named = || env::var_os("TENANTRY").filter(|v| !v.is_empty()).map(PathBuf::from);
     let program = BINARY.get().cloned().or_else(named).unwrap_or_else(built);

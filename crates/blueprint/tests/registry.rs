@@ -82,6 +82,8 @@ fn every_key_survives_reading_and_writing() {
         id = "foreign-table"
         object = "*"
         reason = "read only"
+        [gateway]
+        listen = ["127.0.0.1:8080"]
         [proxy]
         listen = ["127.0.0.1:6432"]
         workers = 2

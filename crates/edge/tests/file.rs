@@ -96,6 +96,9 @@ fn limits_are_the_plans_with_ones_own_on_top() {
         statement_time: None,
         transaction_time: None,
         idle_in_transaction: None,
+        requests_per_second: None,
+        request_burst: None,
+        concurrent_requests: None,
         weight: 3,
     };
     assert_eq!((acme.limits, &*acme.plan), (wanted, "free"));

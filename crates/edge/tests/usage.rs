@@ -44,6 +44,7 @@ fn every_counter_is_added_and_last_seen_never_goes_back() {
         refused: 10,
         timeouts: 11,
         connections: 12,
+        requests: 13,
     };
     tenant.usage().add(&one, 50);
     tenant.usage().add(&one, 40);

@@ -14,6 +14,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-proxy", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
     ("tenantry-audit", &["tenantry-model", "tenantry-pg"]),
     ("tenantry-cache", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
+    ("tenantry-gateway", &["tenantry-model", "tenantry-wire", "tenantry-edge"]),
     ("tenantry-client", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
     ("tenantry-control", &["tenantry-audit", "tenantry-model", "tenantry-pg", "tenantry-wire"]),
     ("tenantry-embedded", &["tenantry-model"]),
@@ -31,6 +32,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "tenantry-wire",
             "tenantry-proxy",
             "tenantry-control",
+            "tenantry-gateway",
         ],
     ),
     (

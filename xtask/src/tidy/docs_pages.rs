@@ -9,8 +9,9 @@ pub(super) fn check(tree: &Tree) -> Vec<String> {
     let hazards = entries(tree, "crates/blueprint/src/hazards/").filter(|n| *n != "tools").map(|n| n.replace('_', "-"));
     let checks = entries(tree, "crates/engine/src/verify/attacks/").filter_map(attack_id);
     let of_proxy = entries(tree, "crates/engine/src/verify/proxy/attacks/").filter_map(attack_id);
+    let of_gateway = entries(tree, "crates/engine/src/verify/gateway/attacks/").filter_map(attack_id);
     let mut found = compare(tree, "docs/hazards/", hazards.collect());
-    found.extend(compare(tree, "docs/checks/", checks.chain(of_proxy).collect()));
+    found.extend(compare(tree, "docs/checks/", checks.chain(of_proxy).chain(of_gateway).collect()));
     found.extend(compare(tree, "docs/errors/", error_codes(tree).union(&api_codes(tree)).cloned().collect()));
     found
 }
@@ -23,12 +24,17 @@ fn attack_id(name: &str) -> Option<String> {
     Some(format!("{}-{number}", letter.to_uppercase()))
 }
 
-/// Codes that errors of the command line carry: `.code("…")` anywhere, and every page that `errors` names.
+/// Codes that errors of the command line carry: `.code("…")` anywhere, and every page that `errors` names. And those of
+/// what the gateway answers itself.
 fn error_codes(tree: &Tree) -> BTreeSet<String> {
+    const OF_GATEWAY: &str = "crates/gateway/src/refusal.rs";
     let mut codes = BTreeSet::new();
-    for (path, text) in tree.under("crates/tenantry/src/", ".rs") {
-        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let maps_errors = path.contains("/src/errors");
+    for (path, text) in tree.under("crates/tenantry/src/", ".rs").chain(tree.under(OF_GATEWAY, "")) {
+        let mut text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        if path == OF_GATEWAY {
+            text = text.split("pub fn status").next().unwrap_or_default();
+        }
+        let maps_errors = path.contains("/src/errors") || path == OF_GATEWAY;
         let marks: &[&str] = if maps_errors { &["=> \"", "Some(\""] } else { &["code(\""] };
         let after = marks.iter().flat_map(|mark| text.split(mark).skip(1));
         codes.extend(after.filter_map(|part| part.split('"').next()).map(str::to_owned));

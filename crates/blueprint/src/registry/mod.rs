@@ -59,6 +59,9 @@ pub struct Registry {
     /// The control plane that `tenantry serve` runs. It is no decision about tables either.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control: Option<serde_json::Value>,
+    /// The HTTP gateway that `tenantry serve --roles gateway` runs. Read there, as the proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<serde_json::Value>,
     /// Defaults of the command line.
     #[serde(skip_serializing_if = "ToolEntry::is_empty")]
     pub tool: ToolEntry,

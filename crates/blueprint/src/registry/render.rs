@@ -44,7 +44,9 @@ impl Registry {
         }
         write_roles(&mut out, &self.roles);
         write_tool(&mut out, &self.tool);
-        for (name, section) in [("proxy", &self.proxy), ("control", &self.control), ("cache", &self.cache)] {
+        let sections =
+            [("proxy", &self.proxy), ("gateway", &self.gateway), ("control", &self.control), ("cache", &self.cache)];
+        for (name, section) in sections {
             if let Some(section) = section {
                 write_section(&mut out, name, section);
             }

@@ -22,6 +22,8 @@ use crate::directory::{Directory, NotFound, Reader, Tenant};
 pub enum Claim<'a> {
     /// By its slug, from a host name for example.
     Slug(&'a str),
+    /// By a host name of its own, as [`domain::canonical`](crate::directory::domain::canonical) writes it.
+    Domain(&'a str),
     /// By its key, from a credential that is bound to it for example.
     Key(TenantKey),
     /// By its slug, or its key canonically written: what people type into a login.
@@ -67,6 +69,7 @@ impl Reader<'_> {
     fn resolve(&self, claim: &Claim<'_>) -> Result<Option<Arc<Tenant>>, Refusal> {
         let found = match claim {
             Claim::Slug(slug) => self.by_slug(slug),
+            Claim::Domain(domain) => self.by_domain(domain),
             Claim::Key(key) => self.by_key(key),
             Claim::SlugOrKey(name) => self.by_name(name),
             Claim::Token(pass) => self.by_key(pass.tenant()),

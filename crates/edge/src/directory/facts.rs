@@ -59,6 +59,12 @@ pub struct Limits {
     pub transaction_time: Option<Duration>,
     /// Longest silence inside a transaction.
     pub idle_in_transaction: Option<Duration>,
+    /// HTTP requests in a second, on the average.
+    pub requests_per_second: Option<u32>,
+    /// HTTP requests at once beyond the average, after a quiet time; as many as in a second where nothing is said.
+    pub request_burst: Option<u32>,
+    /// HTTP requests under way at once.
+    pub concurrent_requests: Option<u32>,
     /// Its share next to others, 1 to [`WEIGHT_MAX`].
     pub weight: u32,
 }
@@ -73,6 +79,9 @@ impl Limits {
         statement_time: None,
         transaction_time: None,
         idle_in_transaction: None,
+        requests_per_second: None,
+        request_burst: None,
+        concurrent_requests: None,
         weight: 1,
     };
 }
@@ -98,6 +107,8 @@ pub struct TenantFacts {
     pub limits: Limits,
     /// What proves that somebody belongs to it.
     pub credentials: Vec<Credential>,
+    /// Host names of its own, each as [`domain::canonical`](super::domain::canonical) writes it.
+    pub domains: Vec<Arc<str>>,
 }
 
 impl TenantFacts {
@@ -110,6 +121,7 @@ impl TenantFacts {
             plan: Arc::from(""),
             limits: Limits::NONE,
             credentials: Vec::new(),
+            domains: Vec::new(),
         }
     }
 

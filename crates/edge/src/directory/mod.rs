@@ -3,6 +3,7 @@
 //! Readers load one pointer; publishing swaps it and never makes them wait. Each tenant has one live entry that
 //! outlasts the lists, so that whoever works for a tenant sees its suspension at once, and its counts go on.
 
+pub mod domain;
 pub mod facts;
 pub mod file;
 mod observed;
@@ -271,6 +272,13 @@ impl Reader<'_> {
     pub(crate) fn by_slug(&self, slug: &str) -> Result<Arc<Tenant>, NotFound> {
         match self {
             Self::Listed(list) => list.at(list.snapshot.position_of_slug(slug)),
+            Self::Open(..) => Err(NotFound::Unknown),
+        }
+    }
+
+    pub(crate) fn by_domain(&self, domain: &str) -> Result<Arc<Tenant>, NotFound> {
+        match self {
+            Self::Listed(list) => list.at(list.snapshot.position_of_domain(domain)),
             Self::Open(..) => Err(NotFound::Unknown),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! A list in which a name could mean two tenants is refused whole: admission must never have to choose.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use tenantry_model::{Class, KeyKind, TenantKey};
 
+use super::domain::{DOMAIN_BYTES_MAX, is_canonical};
 use super::facts::TenantFacts;
 use super::slug::{SLUG_BYTES_MAX, is_slug};
 
@@ -61,6 +63,26 @@ pub enum SnapshotError {
         /// Its slug.
         slug: Box<str>,
     },
+    /// A host name that is none, or is not written in the one way it is looked up.
+    #[error(
+        "tenant `{key}` has the domain `{domain}`: write a full host name in lower case, without a dot at the end, other scripts as `xn--…`, at most {DOMAIN_BYTES_MAX} bytes"
+    )]
+    Domain {
+        /// The tenant.
+        key: TenantKey,
+        /// As it was written.
+        domain: Box<str>,
+    },
+    /// The same host name twice.
+    #[error("tenants `{first}` and `{second}` share the domain `{domain}`: take it from one")]
+    DuplicateDomain {
+        /// The host name.
+        domain: Box<str>,
+        /// Who had it first.
+        first: TenantKey,
+        /// Who has it too.
+        second: TenantKey,
+    },
     /// More than the numbers reach.
     #[error("a directory holds at most {} tenants", u32::MAX)]
     TooMany,
@@ -94,6 +116,7 @@ impl SnapshotBuilder {
                 tenants: Vec::with_capacity(tenants),
                 by_key: HashTable::with_capacity(tenants),
                 by_slug: HashTable::with_capacity(tenants),
+                by_domain: HashMap::new(),
                 hasher: RandomState::new(),
             },
         }
@@ -123,6 +146,17 @@ impl SnapshotBuilder {
             list.by_slug.insert_unique(hasher.hash_one(&**slug), position, |at| {
                 slug_hash(hasher, tenants, slug, *at, position)
             });
+        }
+        for domain in &facts.domains {
+            let text = || Box::<str>::from(&**domain);
+            if !is_canonical(domain) {
+                return Err(SnapshotError::Domain { key: facts.key.clone(), domain: text() });
+            }
+            if let Some(first) = list.by_domain.insert(domain.clone(), position) {
+                // the same tenant may have been given it twice
+                let first = list.tenants.get(first as usize).map_or(&facts.key, |t| &t.key).clone();
+                return Err(SnapshotError::DuplicateDomain { domain: text(), first, second: facts.key.clone() });
+            }
         }
         let (hasher, tenants) = (&list.hasher, &list.tenants);
         list.by_key.insert_unique(hasher.hash_one(&facts.key), position, |at| {
@@ -182,6 +216,7 @@ pub struct Snapshot {
     pub(super) tenants: Vec<Arc<TenantFacts>>,
     by_key: HashTable<u32>,
     by_slug: HashTable<u32>,
+    by_domain: HashMap<Arc<str>, u32>,
     hasher: RandomState,
 }
 
@@ -234,6 +269,10 @@ impl Snapshot {
 
     pub(super) fn position_of_name(&self, name: &str) -> Option<u32> {
         self.position_of_slug(name).or_else(|| self.position_of_key(&canonical_key(self.kind, name)?))
+    }
+
+    pub(super) fn position_of_domain(&self, domain: &str) -> Option<u32> {
+        self.by_domain.get(domain).copied()
     }
 
     pub(super) fn position_of_slug(&self, slug: &str) -> Option<u32> {

@@ -3,5 +3,5 @@
 mod occupancy;
 mod share;
 
-pub use occupancy::{ConnectionGuard, Held, Occupancy, OverLimit, StatementGuard};
+pub use occupancy::{ConnectionGuard, Held, Occupancy, OverLimit, RequestGuard, StatementGuard};
 pub use share::{Demand, HEADROOM_MAX, fair_share, headroom};

@@ -14,6 +14,7 @@ use crate::directory::Tenant;
 pub struct Occupancy {
     connections: AtomicU32,
     statements: AtomicU32,
+    requests: AtomicU32,
 }
 
 /// What is limited.
@@ -23,11 +24,13 @@ pub enum Held {
     Connections,
     /// Statements running.
     Statements,
+    /// HTTP requests under way.
+    Requests,
 }
 
 /// A limit of the tenant is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("tenantry: the tenant's {limit} {} are in use", match .held { Held::Connections => "connections", Held::Statements => "concurrent statements" })]
+#[error("tenantry: the tenant's {limit} {} are in use", match .held { Held::Connections => "connections", Held::Statements => "concurrent statements", Held::Requests => "concurrent requests" })]
 pub struct OverLimit {
     /// Of what.
     pub held: Held,
@@ -40,7 +43,7 @@ impl OverLimit {
     pub fn sqlstate(&self) -> &'static str {
         match self.held {
             Held::Connections => "53300",
-            Held::Statements => "53400",
+            Held::Statements | Held::Requests => "53400",
         }
     }
 
@@ -51,6 +54,7 @@ impl OverLimit {
                 "Close connections, use a smaller pool in the application, or raise the tenant's limit."
             }
             Held::Statements => "Run fewer statements at once, or raise the tenant's limit.",
+            Held::Requests => "Send fewer requests at once, or raise the tenant's limit.",
         }
     }
 
@@ -75,6 +79,13 @@ impl Occupancy {
         Ok(StatementGuard(tenant.tenant().clone()))
     }
 
+    /// Takes one of the tenant's concurrent requests, as long as the guard lives.
+    pub fn try_request(tenant: &Admitted) -> Result<RequestGuard, OverLimit> {
+        let limit = tenant.limits().concurrent_requests;
+        take(&tenant.occupancy().requests, limit, Held::Requests)?;
+        Ok(RequestGuard(tenant.tenant().clone()))
+    }
+
     /// Client connections now.
     pub fn connections(&self) -> u32 {
         self.connections.load(Ordering::Relaxed)
@@ -83,6 +94,11 @@ impl Occupancy {
     /// Statements running now.
     pub fn statements(&self) -> u32 {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    /// HTTP requests under way now.
+    pub fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
     }
 }
 
@@ -101,6 +117,17 @@ pub struct ConnectionGuard(Arc<Tenant>);
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.occupancy.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// One HTTP request of a tenant. Dropping it gives it back.
+#[derive(Debug)]
+#[must_use = "dropping the guard gives the request back at once"]
+pub struct RequestGuard(Arc<Tenant>);
+
+impl Drop for RequestGuard {
+    fn drop(&mut self) {
+        self.0.occupancy.requests.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -86,6 +86,8 @@ counters! {
     timeouts,
     /// Connections opened by clients.
     connections,
+    /// HTTP requests that were passed on.
+    requests,
 }
 
 impl TenantUsage {

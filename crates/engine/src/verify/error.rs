@@ -46,6 +46,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The gateway cannot be attacked.
+    #[error(
+        "cannot attack the gateway: {reason}. Check the address, the path and the two credentials, and that it takes connections without TLS from here"
+    )]
+    Gateway {
+        /// Why.
+        reason: String,
+    },
     /// Another verify is at work on this database.
     #[error("another `tenantry verify` is at work on database `{database}`: wait for it to end")]
     Busy {
@@ -110,7 +118,7 @@ impl Error {
             Self::Connect { source, .. } => source.class(),
             Self::Sql { source, .. } => tenantry_pg::class_of(source),
             Self::NotIsolated { .. } => Class::Missing,
-            Self::Catalog(_) | Self::Random(_) | Self::Proxy { .. } => Class::Unavailable,
+            Self::Catalog(_) | Self::Random(_) | Self::Proxy { .. } | Self::Gateway { .. } => Class::Unavailable,
             Self::Busy { .. } | Self::Interrupted => Class::Conflict,
             Self::BadTenant { .. } | Self::Tenants { .. } | Self::UnknownCheck(_) => Class::Caller,
             Self::NotRuntime { .. } | Self::Context { .. } | Self::Cleanup { .. } => Class::Denied,

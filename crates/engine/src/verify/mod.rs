@@ -12,6 +12,7 @@
 pub mod attacks;
 mod cleanup;
 mod error;
+pub mod gateway;
 mod logins;
 mod outcome;
 pub mod pages;

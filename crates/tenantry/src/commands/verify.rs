@@ -9,6 +9,7 @@ use tenantry_engine::report;
 use tenantry_engine::verify::{self, Event, Limits, Logins, Observer, Report, Request, Status};
 use tenantry_pg::Target;
 
+mod gateway;
 mod proxy;
 
 use super::Outcome;
@@ -30,6 +31,7 @@ Examples:
   tenantry verify --format sarif > tenantry.sarif
   tenantry verify --only P-08 --only C-01
   tenantry verify --proxy 127.0.0.1:6432 --proxy-logins two-tenants.toml
+  tenantry verify --gateway 127.0.0.1:8080 --gateway-tenants two-tenants.toml
   tenantry verify --list
 
 Exit codes: 0 nothing failed, 1 a check failed, 2 could not do its work.";
@@ -65,6 +67,12 @@ pub(crate) struct Args {
     /// TOML with `database`, and `user` and `password` of two tenants under `[a]` and `[b]`
     #[arg(long, value_name = "FILE", requires = "proxy")]
     proxy_logins: Option<PathBuf>,
+    /// Attack a running HTTP gateway instead, from outside
+    #[arg(long, value_name = "HOST:PORT", requires = "gateway_tenants", conflicts_with_all = ["credentials", "app_url", "tenant_a", "proxy"])]
+    gateway: Option<String>,
+    /// TOML with `path`, and `host` and `credential` of two tenants under `[a]` and `[b]`
+    #[arg(long, value_name = "FILE", requires = "gateway")]
+    gateway_tenants: Option<PathBuf>,
     /// Also write the report as one HTML file
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -81,6 +89,11 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     if let Some((address, file)) = args.proxy.as_deref().zip(args.proxy_logins.as_deref()) {
         let request = proxy::request(&args, address, file)?;
         let report = proxy::attack(&request, &settings.output).await?;
+        return finish(&report, args.report.as_deref(), &settings);
+    }
+    if let Some((address, file)) = args.gateway.as_deref().zip(args.gateway_tenants.as_deref()) {
+        let request = gateway::request(&args, address, file)?;
+        let report = gateway::attack(&request, &settings.output).await?;
         return finish(&report, args.report.as_deref(), &settings);
     }
     let logins = logins(&args, &settings)?;
@@ -139,10 +152,12 @@ fn list(output: &Output) -> Result<Outcome, Failure> {
     output.only_human_or_json("verify --list")?;
     let all = verify::attacks::all();
     let of_proxy = verify::proxy::attacks::all();
+    let of_gateway = verify::gateway::attacks::all();
     if output.is_human() {
         let mut rows = Rows::new(&["check", "severity", "attack"]);
         all.iter().for_each(|a| rows.row([a.id, super::reading::severity(a.severity), a.title]));
         of_proxy.iter().for_each(|a| rows.row([a.id, super::reading::severity(a.severity), a.title]));
+        of_gateway.iter().for_each(|a| rows.row([a.id, super::reading::severity(a.severity), a.title]));
         output.text(&rows.text())?;
     } else {
         macro_rules! entry {
@@ -153,7 +168,8 @@ fn list(output: &Output) -> Result<Outcome, Failure> {
                 }
             };
         }
-        let checks: Vec<_> = all.iter().map(entry!()).chain(of_proxy.iter().map(entry!())).collect();
+        let checks = all.iter().map(entry!()).chain(of_proxy.iter().map(entry!()));
+        let checks: Vec<_> = checks.chain(of_gateway.iter().map(entry!())).collect();
         output.json(&serde_json::json!({ "format": 1, "checks": checks }))?;
     }
     Ok(Outcome::Fine)

@@ -35,7 +35,7 @@ pub(crate) struct ControlSection {
 impl Default for ControlSection {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
             database_url: None,
             secret_file: None,
             connections: CONNECTIONS_DEFAULT,

@@ -2,6 +2,7 @@
 
 pub(crate) mod control;
 pub(crate) mod directory;
+pub(crate) mod gateway;
 pub(crate) mod proxy;
 mod registry_file;
 

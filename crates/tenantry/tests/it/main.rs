@@ -7,6 +7,7 @@ mod bad_input;
 mod console;
 mod contracts;
 mod control;
+mod gateway;
 mod help;
 mod proxy;
 mod registry_file;

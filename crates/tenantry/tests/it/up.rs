@@ -23,6 +23,7 @@ fn a_demonstration_comes_up_is_attacked_goes_down_and_is_found_again() {
     let seen = first["proxy"]["seen"].as_array().unwrap();
     assert!(seen.len() == 2 && seen.iter().all(|s| s["ok"] == true), "{first}");
     assert_ne!(seen[0]["tenant"], seen[1]["tenant"]);
+    assert!(seen.iter().all(|s| s["rows_on_site"] == s["rows"]), "{first}");
     let demo = Path::new(first["folder"].as_str().unwrap());
     for (file, mode) in [
         ("credentials.json", 0o600),

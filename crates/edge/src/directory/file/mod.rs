@@ -132,6 +132,15 @@ pub struct PlanEntry {
     /// Longest silence inside a transaction, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_in_transaction_ms: Option<Bound>,
+    /// HTTP requests in a second, on the average.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<Bound>,
+    /// HTTP requests at once beyond the average, after a quiet time; as many as in a second if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_burst: Option<Bound>,
+    /// HTTP requests under way at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrent_requests: Option<Bound>,
     /// Share next to other tenants, 1 to 1000; 1 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
@@ -163,6 +172,9 @@ pub struct TenantEntry {
     /// What proves that somebody belongs to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<CredentialEntry>,
+    /// Host names of its own: lower case, no dot at the end, other scripts as `xn--…`. No two tenants share one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
 }
 
 /// A tenant's own limits. What is left out is as its plan says.
@@ -190,6 +202,15 @@ pub struct LimitEntry {
     /// Longest silence inside a transaction, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_in_transaction_ms: Option<Bound>,
+    /// HTTP requests in a second, on the average.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<Bound>,
+    /// HTTP requests at once beyond the average, after a quiet time; as many as in a second if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_burst: Option<Bound>,
+    /// HTTP requests under way at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrent_requests: Option<Bound>,
 }
 
 impl LimitEntry {

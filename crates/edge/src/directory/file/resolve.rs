@@ -78,7 +78,8 @@ fn facts(key: TenantKey, tenant: &TenantEntry, plan: &(Arc<str>, Limits)) -> Res
         credentials.push(credential(entry)?);
     }
     let slug = tenant.slug.as_deref().map(Arc::from);
-    Ok(TenantFacts { key, slug, state: tenant.state, plan: plan.0.clone(), limits, credentials })
+    let domains = tenant.domains.iter().map(|d| Arc::from(d.as_str())).collect();
+    Ok(TenantFacts { key, slug, state: tenant.state, plan: plan.0.clone(), limits, credentials, domains })
 }
 
 fn credential(entry: &CredentialEntry) -> Result<Credential, String> {
@@ -119,6 +120,9 @@ fn plan_limits(called: &str, plan: &PlanEntry) -> Result<Limits, String> {
         statement_time_ms: plan.statement_time_ms,
         transaction_time_ms: plan.transaction_time_ms,
         idle_in_transaction_ms: plan.idle_in_transaction_ms,
+        requests_per_second: plan.requests_per_second,
+        request_burst: plan.request_burst,
+        concurrent_requests: plan.concurrent_requests,
     };
     let mut limits = over(Limits::NONE, &own)?;
     limits.weight = weight(plan.weight)?.unwrap_or(1);
@@ -146,6 +150,9 @@ fn over(plan: Limits, own: &LimitEntry) -> Result<Limits, String> {
         statement_time: time("statementTimeMs", own.statement_time_ms, plan.statement_time)?,
         transaction_time: time("transactionTimeMs", own.transaction_time_ms, plan.transaction_time)?,
         idle_in_transaction: time("idleInTransactionMs", own.idle_in_transaction_ms, plan.idle_in_transaction)?,
+        requests_per_second: some("requestsPerSecond", own.requests_per_second, plan.requests_per_second)?,
+        request_burst: some("requestBurst", own.request_burst, plan.request_burst)?,
+        concurrent_requests: some("concurrentRequests", own.concurrent_requests, plan.concurrent_requests)?,
         weight: plan.weight,
     })
 }

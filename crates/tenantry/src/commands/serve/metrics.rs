@@ -1,4 +1,4 @@
-//! What machines ask a running proxy over HTTP: `/metrics`, `/health` and `/ready`. Nothing else is answered, and
+//! What machines ask a running proxy or gateway over HTTP: `/metrics`, `/health` and `/ready`. Nothing else is answered, and
 //! nothing that is asked changes anything.
 
 use std::convert::Infallible;
@@ -13,6 +13,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tenantry_gateway::metrics as of_gateway;
 use tenantry_model::Class;
 use tenantry_proxy::Observer;
 use tenantry_proxy::metrics::Metrics;
@@ -35,23 +36,57 @@ pub(super) struct Door {
 }
 
 struct Shared {
-    observer: Observer,
-    metrics: Mutex<Metrics>,
+    seen: Seen,
     draining: AtomicBool,
+}
+
+/// What is looked at.
+pub(super) enum Seen {
+    /// A proxy.
+    Proxy(Observer, Box<Mutex<Metrics>>),
+    /// A gateway.
+    Gateway(tenantry_gateway::Observer, Box<Mutex<of_gateway::Metrics>>),
+}
+
+impl Seen {
+    async fn text(&self) -> String {
+        match self {
+            Self::Proxy(observer, metrics) => {
+                let seen = observer.look().await;
+                metrics.lock().await.text(&seen)
+            }
+            Self::Gateway(observer, metrics) => metrics.lock().await.text(observer),
+        }
+    }
+
+    /// Why it is not ready; `None` if it is.
+    async fn not_ready(&self) -> Option<&'static str> {
+        match self {
+            Self::Proxy(observer, _) => {
+                let seen = observer.look().await;
+                if seen.stopping {
+                    return Some("stopping\n");
+                }
+                let made = seen.pools.values().any(|pool| pool.made > 0);
+                (!made).then_some("no connection to a server was made yet\n")
+            }
+            Self::Gateway(observer, _) => (!observer.is_ready()).then_some("stopping\n"),
+        }
+    }
 }
 
 impl Door {
     /// Opens it.
-    pub(super) async fn open(at: SocketAddr, observer: Observer) -> Result<Self, Failure> {
+    pub(super) async fn open(at: SocketAddr, seen: Seen) -> Result<Self, Failure> {
         let failed = |e| {
             Failure::new(Class::Unavailable, format!("cannot listen on {at} for metrics"))
                 .because(e)
                 .code("proxy-settings")
-                .remedy("give `metrics` in [proxy] another address")
+                .remedy("give `metrics` in [proxy] or [gateway] another address")
         };
         let listener = TcpListener::bind(at).await.map_err(failed)?;
         let at = listener.local_addr().map_err(failed)?;
-        let shared = Shared { observer, metrics: Mutex::default(), draining: AtomicBool::new(false) };
+        let shared = Shared { seen, draining: AtomicBool::new(false) };
         let shared = Arc::new(shared);
         tokio::spawn(serve(listener, Arc::clone(&shared)));
         Ok(Self { at, shared })
@@ -102,9 +137,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Respo
         "/health" => plain(StatusCode::OK, "ok\n"),
         "/ready" => ready(&shared).await,
         "/metrics" => {
-            let seen = shared.observer.look().await;
-            let text = shared.metrics.lock().await.text(&seen);
-            let mut response = plain(StatusCode::OK, text);
+            let mut response = plain(StatusCode::OK, shared.seen.text().await);
             response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(PROMETHEUS));
             response
         }
@@ -116,14 +149,9 @@ async fn ready(shared: &Shared) -> Response<Full<Bytes>> {
     if shared.draining.load(Ordering::Relaxed) {
         return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
-    let seen = shared.observer.look().await;
-    if seen.stopping {
-        return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
-    }
-    if seen.pools.values().any(|pool| pool.made > 0) {
-        plain(StatusCode::OK, "ready\n")
-    } else {
-        plain(StatusCode::SERVICE_UNAVAILABLE, "no connection to a server was made yet\n")
+    match shared.seen.not_ready().await {
+        None => plain(StatusCode::OK, "ready\n"),
+        Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }
 

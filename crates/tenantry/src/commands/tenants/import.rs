@@ -112,6 +112,7 @@ fn merge(
                     weight: None,
                     limits: Default::default(),
                     credentials: Vec::new(),
+                    domains: Vec::new(),
                 });
             }
         }

@@ -48,10 +48,10 @@ impl ControlPlane {
 
     async fn open(place: &Place, demo: &Demo, output: &Output) -> Result<Self, Failure> {
         make_database(place).await?;
-        let listener = match TcpListener::bind(("127.0.0.1", 8080)).await {
+        let listener = match TcpListener::bind(("127.0.0.1", 8090)).await {
             Ok(listener) => listener,
             Err(_) => {
-                output.say("port 8080 is taken, so the control plane listens on another");
+                output.say("port 8090 is taken, so the control plane listens on another");
                 let free = TcpListener::bind(("127.0.0.1", 0)).await;
                 free.map_err(|e| Failure::new(Class::Unavailable, "cannot listen for the control plane").because(e))?
             }

@@ -1,4 +1,4 @@
-//! The proxy in front of the demonstration: its tenants, a key for two of them, and a look through it.
+//! Proxy and gateway in front of the demonstration: its tenants, a key for two of them, and a look through both.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use tenantry_model::Class;
 use tenantry_pg::{Session, Target, class_of, connect, connect_with, in_plain_words, tokio_postgres};
 use tenantry_proxy::{Proxy, StartError};
+use tenantry_wire::scram::{ITERATIONS_MIN, Verifier};
 
 use super::demo::{DATABASE, Demo};
+use super::site::Site;
 use crate::commands::tenants::{import, key};
 use crate::config::directory::Stored;
 use crate::config::proxy::{DatabaseSection, LoginSection, ProxySection, build};
@@ -19,11 +21,16 @@ use crate::output::Output;
 use crate::output::files::{self, Readers};
 
 /// The login of the demonstration's tenants.
-const LOGIN: &str = "app";
+pub(super) const LOGIN: &str = "app";
+/// The login of the demonstration's service, which names its tenant by a pass.
+pub(super) const SERVICE: &str = "service";
+/// Bytes of its password, and of the salt of its verifier.
+const PASSWORD_BYTES: usize = 32;
+const SALT_BYTES: usize = 16;
 /// The file with their keys, for libpq.
 const PGPASS_FILE: &str = "proxy.pgpass";
 /// What is counted through the proxy.
-const COUNT: &str = "SELECT count(*) FROM segments";
+pub(super) const COUNT: &str = "SELECT count(*) FROM segments";
 
 /// A proxy that runs, and what two tenants see through it.
 pub(super) struct Doors {
@@ -31,6 +38,7 @@ pub(super) struct Doors {
     at: SocketAddr,
     pgpass: PathBuf,
     seen: Vec<Seen>,
+    site: Option<Site>,
 }
 
 /// What one tenant sees.
@@ -42,11 +50,13 @@ struct Seen {
     has: i64,
     /// Rows of all tenants.
     all: i64,
+    /// Rows that its host name shows through the gateway.
+    on_site: i64,
 }
 
 impl Seen {
     fn is_right(&self) -> bool {
-        self.through == self.has && self.has > 0 && self.has < self.all
+        self.through == self.has && self.on_site == self.has && self.has > 0 && self.has < self.all
     }
 }
 
@@ -70,13 +80,19 @@ impl Doors {
         let two = two_tenants(&demo.target).await?;
         let pgpass = demo.folder.join(PGPASS_FILE);
         let keys = make_keys(&two, &stored, &pgpass)?;
-        let proxy = start(demo, output)?;
+        let password =
+            Zeroizing::new(random::<PASSWORD_BYTES>()?.iter().map(|b| format!("{b:02x}")).collect::<String>());
+        let proxy = start(demo, &password, output)?;
         let at = *proxy.addresses().first().ok_or_else(|| Failure::bug("find out where the proxy listens"))?;
-        let mut doors = Self { proxy, at, pgpass, seen: Vec::new() };
+        let mut doors = Self { proxy, at, pgpass, seen: Vec::new(), site: None };
+        let names: Vec<&str> = two.iter().map(|(tenant, ..)| tenant.as_str()).collect();
+        let site = Site::open(demo, at, &password, &names, output).await?;
         for ((tenant, has, all), key) in two.into_iter().zip(keys) {
             let through = doors.count(&tenant, &key).await?;
-            doors.seen.push(Seen { tenant, through, has, all });
+            let on_site = site.rows_of(&tenant).unwrap_or_default();
+            doors.seen.push(Seen { tenant, through, has, all, on_site });
         }
+        doors.site = Some(site);
         Ok(doors)
     }
 
@@ -97,9 +113,12 @@ impl Doors {
     /// For programs.
     pub(super) fn json(&self) -> Value {
         let seen = self.seen.iter().map(
-            |s| json!({ "tenant": s.tenant, "rows_through_proxy": s.through, "rows": s.has, "rows_of_all": s.all, "ok": s.is_right() }),
+            |s| json!({ "tenant": s.tenant, "rows_through_proxy": s.through, "rows": s.has, "rows_of_all": s.all, "rows_on_site": s.on_site, "ok": s.is_right() }),
         );
-        json!({ "address": self.at.to_string(), "pgpass": self.pgpass, "seen": seen.collect::<Vec<_>>() })
+        json!({
+            "address": self.at.to_string(), "pgpass": self.pgpass, "seen": seen.collect::<Vec<_>>(),
+            "gateway": self.site.as_ref().map(Site::json),
+        })
     }
 
     /// For people: what was seen.
@@ -107,11 +126,12 @@ impl Doors {
         let seen = self.seen.iter().map(|s| {
             let verdict = if s.is_right() { "ok    " } else { "FAILED" };
             format!(
-                "{verdict} through the proxy tenant {} sees {} of {} segments; {} are its own\n",
-                s.tenant, s.through, s.all, s.has
+                "{verdict} through the proxy tenant {} sees {} of {} segments, through the gateway {}; {} are its own\n",
+                s.tenant, s.through, s.all, s.on_site, s.has
             )
         });
-        format!("{}\nproxy       {}\n", seen.collect::<String>(), self.at)
+        let site = self.site.as_ref().map(Site::describe).unwrap_or_default();
+        format!("{}\nproxy       {}\n{site}", seen.collect::<String>(), self.at)
     }
 
     /// For people: what to try.
@@ -123,18 +143,27 @@ impl Doors {
                 s.tenant
             )
         };
-        self.seen.iter().map(line).collect()
+        self.seen.iter().map(line).chain(self.site.iter().map(Site::commands)).collect()
     }
 
     /// Lets transactions end, then closes.
     pub(super) async fn close(self) {
         // a panic was logged where it happened
-        let _ = tokio::task::spawn_blocking(move || self.proxy.stop()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            if let Some(site) = self.site {
+                site.close();
+            }
+            self.proxy.stop();
+        })
+        .await;
     }
 }
 
 /// On port 6432, or a free one where somebody has that.
-fn start(demo: &Demo, output: &Output) -> Result<Proxy, Failure> {
+fn start(demo: &Demo, password: &str, output: &Output) -> Result<Proxy, Failure> {
+    let verifier = Verifier::from_password(password.as_bytes(), &random::<SALT_BYTES>()?, ITERATIONS_MIN)
+        .map_err(|e| Failure::bug("make a verifier").because(e))?;
+    let service = LoginSection { verifier: Some(verifier.to_text().to_string()), ..LoginSection::default() };
     let mut section = ProxySection {
         databases: BTreeMap::from([(
             DATABASE.to_owned(),
@@ -144,7 +173,7 @@ fn start(demo: &Demo, output: &Output) -> Result<Proxy, Failure> {
                 ..DatabaseSection::default()
             },
         )]),
-        logins: BTreeMap::from([(LOGIN.to_owned(), LoginSection::default())]),
+        logins: BTreeMap::from([(LOGIN.to_owned(), LoginSection::default()), (SERVICE.to_owned(), service)]),
         drain_within_ms: 1_000,
         ..ProxySection::default()
     };
@@ -163,6 +192,12 @@ fn start(demo: &Demo, output: &Output) -> Result<Proxy, Failure> {
         tokio::spawn(file.follow());
     }
     Ok(proxy)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| Failure::bug(format!("draw random numbers: {e}")))?;
+    Ok(bytes)
 }
 
 /// The two tenants with most segments, how many each has, and how many there are.

@@ -5,6 +5,7 @@ mod demo;
 mod doors;
 mod isolate;
 mod place;
+mod site;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,8 +32,9 @@ const AFTER: &str = "\
 With no database given it runs its own PostgreSQL: installed programs, data in your data directory, a Unix socket and
 a loopback port, never as root. It makes the demonstration application (a customer-engagement service of about 30
 tables), fills it, and does inspect, plan, apply, complete and verify. A second run finds all that and only verifies.
-Then it runs the proxy before it, on port 6432 or a free one, and looks through it as two tenants; and the control
-plane on port 8080 or a free one, with a database of its own.
+Then it runs the proxy before it, on port 6432 or a free one, and the gateway with a small service, on port 8080 or a
+free one, and looks through both as two tenants; and the control plane on port 8090 or a free one, with a database of
+its own.
 
 Examples:
   tenantry up                                        stays until Ctrl-C, with commands to try
@@ -157,7 +159,7 @@ fn show(
         ));
         text.push_str("The last one is refused: without a tenant's signed context nothing is visible.\n");
         if let Some(doors) = doors {
-            text.push_str("Through the proxy a tenant sees its rows, and nobody else's:\n");
+            text.push_str("Through proxy and gateway a tenant sees its rows, and nobody else's:\n");
             text.push_str(&doors.commands());
         }
         if let Some(control) = control {

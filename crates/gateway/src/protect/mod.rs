@@ -1,0 +1,5 @@
+//! How often somebody may come, and what browsers are told.
+
+pub(crate) mod cors;
+pub(crate) mod rate;
+pub(crate) mod security;

@@ -1,0 +1,21 @@
+//! The gateway against a real small application: first that it works, then the attacks of layer H.
+//!
+//! Each attack has its positive control in front. What counts is what the application received, never only the answer.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
+
+mod application;
+mod scene;
+
+mod ablation;
+mod base;
+mod credentials;
+mod hosts;
+mod issuers;
+mod limits;
+mod names;
+mod smuggling;
+mod streams;
+mod tls;
+mod upstreams;
+mod webhooks;

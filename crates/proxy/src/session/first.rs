@@ -51,7 +51,8 @@ impl Session {
         let Some(header) = frontend::header(available).map_err(Refusal::violation)? else { return Ok(None) };
         let whole = available.len() >= header.len;
         let streams = streams_within_bounds(header)?;
-        if !whole && !(streams && available.len() >= BEGINNING_BYTES) {
+        let enough = whole || (streams && available.len() >= BEGINNING_BYTES);
+        if !enough {
             return Ok(None);
         }
         let body = &available[5..header.len.min(available.len())];

@@ -81,7 +81,8 @@ impl Session {
             }
             let whole = available.len() >= header.len;
             let streams = streams_within_bounds(header)?;
-            if !whole && !(streams && available.len() >= LOOKED_AT_BYTES) {
+            let looked_at = whole || (streams && available.len() >= LOOKED_AT_BYTES);
+            if !looked_at {
                 self.wanted = header.len;
                 return Ok(());
             }

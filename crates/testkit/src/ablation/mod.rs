@@ -85,6 +85,7 @@ ablations! {
     unit_writes_own
     unit_takes_nothing
     unit_deletes_nothing
+    unit_is_no_tenant
     signed_policy
     no_constant
     signed_context

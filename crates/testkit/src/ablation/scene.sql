@@ -14,10 +14,15 @@ CREATE TABLE team (
     workspace_id uuid NOT NULL REFERENCES workspace ON DELETE CASCADE,
     name text NOT NULL
 );
+CREATE TABLE card (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    workspace_id uuid NOT NULL REFERENCES workspace ON DELETE CASCADE,
+    team_id uuid REFERENCES team,
+    title text NOT NULL
+);
 CREATE TABLE project (
     id bigserial PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspace ON DELETE CASCADE,
-    team_id uuid REFERENCES team,
     name text NOT NULL,
     secret text
 );
@@ -62,9 +67,10 @@ INSERT INTO country VALUES ('de', 'Germany'), ('fr', 'France');
 INSERT INTO workspace (id, name) SELECT md5('w' || n)::uuid, 'Workspace ' || n FROM generate_series(1, 3) n;
 INSERT INTO member (workspace_id, email) SELECT w.id, 'm' || n || '@' || w.name FROM workspace w, generate_series(1, 3) n;
 INSERT INTO team (id, workspace_id, name) SELECT md5(w.id || 't' || n)::uuid, w.id, 'Team ' || n FROM workspace w, generate_series(1, 2) n;
+INSERT INTO project (workspace_id, name, secret) SELECT w.id, 'P' || n, 'secret of ' || w.name FROM workspace w, generate_series(1, 3) n;
 -- of either team, and of the whole workspace
-INSERT INTO project (workspace_id, team_id, name, secret)
-    SELECT w.id, (SELECT t.id FROM team t WHERE t.workspace_id = w.id AND t.name = 'Team ' || n), 'P' || n, 'secret of ' || w.name
+INSERT INTO card (workspace_id, team_id, title)
+    SELECT w.id, (SELECT t.id FROM team t WHERE t.workspace_id = w.id AND t.name = 'Team ' || n), 'C' || n
     FROM workspace w, generate_series(1, 3) n;
 INSERT INTO task (workspace_id, project_id, title) SELECT p.workspace_id, p.id, 'T' || n FROM project p, generate_series(1, 2) n;
 INSERT INTO remark (task_id, body) SELECT t.id, 'about ' || t.title FROM task t;

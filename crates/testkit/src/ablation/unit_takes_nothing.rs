@@ -5,7 +5,7 @@ use super::Ablation;
 pub(super) const ABLATION: Ablation = Ablation {
     protection: "a unit takes no row of the whole tenant",
     attacks: &["P-09"],
-    remove: &["ALTER POLICY tenantry_scope_update ON public.project USING (true)"],
-    restore: &["ALTER POLICY tenantry_scope_update ON public.project USING ((SELECT tenantry.scope_id()) IS NULL OR team_id = (SELECT tenantry.scope_id()))"],
+    remove: &["ALTER POLICY tenantry_scope_update ON public.card USING (true)"],
+    restore: &["ALTER POLICY tenantry_scope_update ON public.card USING ((SELECT tenantry.scope_id()) IS NULL OR team_id = (SELECT tenantry.scope_id()))"],
     one_login: false,
 };

@@ -4,8 +4,8 @@ use super::Ablation;
 
 pub(super) const ABLATION: Ablation = Ablation {
     protection: "a unit writes its own rows only",
-    attacks: &["P-08", "P-09"],
-    remove: &["ALTER POLICY tenantry_scope ON public.project WITH CHECK (true)"],
-    restore: &["ALTER POLICY tenantry_scope ON public.project WITH CHECK ((SELECT tenantry.scope_id()) IS NULL OR team_id = (SELECT tenantry.scope_id()))"],
+    attacks: &["P-08"],
+    remove: &["ALTER POLICY tenantry_scope ON public.card WITH CHECK (true)"],
+    restore: &["ALTER POLICY tenantry_scope ON public.card WITH CHECK ((SELECT tenantry.scope_id()) IS NULL OR team_id = (SELECT tenantry.scope_id()))"],
     one_login: false,
 };

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, audit, bench, check, complete, completions, doctor, inspect, man, plan, registry, rollback, serve, status,
-    tenants, up, verify,
+    apply, audit, bench, check, complete, completions, doctor, inspect, key, man, plan, registry, rollback, serve,
+    status, tenant, tenants, up, verify,
 };
 use crate::output::Format;
 
@@ -80,6 +80,8 @@ pub(crate) enum Command {
     Bench(bench::Args),
     Doctor(doctor::Args),
     Serve(serve::Args),
+    Tenant(tenant::Args),
+    Key(key::Args),
     Tenants(tenants::Args),
     Registry(registry::Args),
     Audit(audit::Args),

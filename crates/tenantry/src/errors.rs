@@ -2,6 +2,7 @@
 
 mod codes;
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io::Write;
@@ -37,7 +38,7 @@ pub(crate) struct Failure {
     /// The class.
     pub(crate) class: Class,
     /// Name of the page in `docs/errors`, and the code that scripts look at.
-    pub(crate) code: Option<&'static str>,
+    pub(crate) code: Option<Cow<'static, str>>,
     what: String,
     why: Vec<String>,
     remedy: Option<String>,
@@ -80,8 +81,8 @@ impl Failure {
     }
 
     /// Names the page in `docs/errors`.
-    pub(crate) fn code(mut self, code: &'static str) -> Self {
-        self.code = Some(code);
+    pub(crate) fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
         self
     }
 
@@ -98,7 +99,7 @@ impl Failure {
     }
 
     fn page(&self) -> Option<String> {
-        self.code.map(|code| format!("docs/errors/{code}.md"))
+        self.code.as_ref().map(|code| format!("docs/errors/{code}.md"))
     }
 }
 
@@ -124,7 +125,7 @@ macro_rules! classed {
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
                 let code: fn(&$error) -> Option<&'static str> = $code;
-                let failure = Failure { code: code(&error), ..Failure::new(error.class(), error.to_string()) };
+                let failure = Failure { code: code(&error).map(Cow::Borrowed), ..Failure::new(error.class(), error.to_string()) };
                 match error.source() {
                     Some(source) => failure.because(source),
                     None => failure,

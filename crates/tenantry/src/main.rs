@@ -1,5 +1,6 @@
 //! The command line. The only place that knows the environment, the terminal and the process' exit code.
 
+mod api;
 mod cli;
 mod commands;
 mod config;

@@ -17,3 +17,4 @@ pub use grant::Granted;
 pub(crate) use grant::{on_platform, on_tenant};
 pub use permission::{Permission, Permissions};
 pub use role::Role;
+pub use store::ApiKey;

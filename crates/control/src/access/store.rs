@@ -97,9 +97,9 @@ pub(crate) async fn has_platform_key(tx: &Tx) -> Result<bool, Error> {
 }
 
 /// A key as it is shown: never the key.
-#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ApiKey {
+pub struct ApiKey {
     /// Its public name.
     pub id: String,
     /// Its tenant; none for a key of the platform.

@@ -8,12 +8,14 @@ pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod inspect;
+pub(crate) mod key;
 pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod tenant;
 pub(crate) mod tenants;
 pub(crate) mod up;
 pub(crate) mod verify;
@@ -56,6 +58,8 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Bench(args) => bench::run(args, settings).await,
         Command::Doctor(args) => doctor::run(args, settings).await,
         Command::Serve(args) => serve::run(args, settings).await,
+        Command::Tenant(args) => tenant::run(args, settings).await,
+        Command::Key(args) => key::run(args, settings).await,
         Command::Tenants(args) => tenants::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),
         Command::Audit(args) => audit::run(args, settings).await,

@@ -93,6 +93,6 @@ pub(crate) fn notify_socket() -> Option<String> {
     env("NOTIFY_SOCKET")
 }
 
-fn env(name: &str) -> Option<String> {
+pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }

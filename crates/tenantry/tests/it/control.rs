@@ -33,11 +33,7 @@ impl Drop for Both {
 
 impl Both {
     fn start(case: &Case, database: &str, key: &str) -> Self {
-        let prepared = case.tenantry(&["serve", "--config", "tenantry.toml", "--roles", "control,proxy"]);
-        let mut command = Command::new(prepared.get_program());
-        command.args(prepared.get_args()).current_dir(case.folder.path());
-        command.env("TENANTRY_CONTROL_DATABASE_URL", database).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = Self::spawn(case, database, "control,proxy", Stdio::null());
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (mut api, mut proxy, mut said) = (None, None, String::new());
         while proxy.is_none() {
@@ -48,6 +44,30 @@ impl Both {
         }
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         Self { child, api: api.unwrap(), proxy: proxy.unwrap(), key: key.to_owned() }
+    }
+
+    /// The control plane without a proxy, for the first time: it prints its operator's key.
+    fn alone(case: &Case, database: &str) -> Self {
+        let mut child = Self::spawn(case, database, "control", Stdio::piped());
+        let mut key = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut key).unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let api = loop {
+            let line = lines.next().expect("it listens").unwrap();
+            if let Some(api) = line.strip_prefix("control plane listens on http://") {
+                break api.to_owned();
+            }
+        };
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        Self { child, api, proxy: 0, key: key.trim().to_owned() }
+    }
+
+    fn spawn(case: &Case, database: &str, roles: &str, stdout: Stdio) -> Child {
+        let prepared = case.tenantry(&["serve", "--config", "tenantry.toml", "--roles", roles]);
+        let mut command = Command::new(prepared.get_program());
+        command.args(prepared.get_args()).current_dir(case.folder.path());
+        command.env("TENANTRY_CONTROL_DATABASE_URL", database).stdout(stdout).stderr(Stdio::piped());
+        command.spawn().unwrap()
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
@@ -120,4 +140,106 @@ async fn a_tenant_made_over_http_works_through_the_proxy() {
     drop(both);
     let again = Both::start(&case, &database, &key);
     assert_eq!(again.call("GET", &place, &json!({})).0, 200);
+}
+
+/// The control plane alone, on a database of its own, and its operator's key in a file.
+fn alone(case: &Case) -> Both {
+    case.write("tenantry.toml", "format = 1\n[control]\nlisten = \"127.0.0.1:0\"\n");
+    Both::alone(case, &conninfo(&case.db.target()))
+}
+
+#[tokio::test]
+async fn the_command_line_works_with_tenants_and_keys() {
+    let case = crate::support::case("tenant", "").await;
+    let control = alone(&case);
+    let run = |arguments: &[&str], code| {
+        let mut command = case.tenantry(arguments);
+        command.env("TENANTRY_API", format!("http://{}", control.api)).env("TENANTRY_API_KEY", &control.key);
+        wanted(command, code)
+    };
+    let out = |arguments: &[&str]| text(&run(arguments, 0).stdout);
+    let no = |arguments: &[&str]| text(&run(arguments, 2).stderr);
+    let shown = out(&[
+        "tenant",
+        "create",
+        "acme",
+        "--name",
+        "Acme Ltd",
+        "--plan",
+        "pro",
+        "--contact-email",
+        "ops@acme.example",
+    ]);
+    assert!(
+        shown.contains("Acme Ltd") && shown.contains("pro (active)") && shown.contains("ops@acme.example"),
+        "{shown}"
+    );
+    out(&["tenant", "create", "acme-shop", "--parent", "acme"]);
+    let said = no(&["tenant", "create", "acme"]);
+    assert!(said.contains("SLUG_TAKEN") && said.contains("docs/errors/slug-taken.md"), "{said}");
+    let said = no(&["tenant", "create", "Ac me"]);
+    assert!(said.contains("slug") && said.contains("docs/errors/invalid-request.md"), "{said}");
+    let said = no(&["tenant", "create", "own", "--isolation", "database"]);
+    assert!(said.contains("docs/errors/strategy-unavailable.md"), "{said}");
+
+    let list = out(&["tenant", "list", "--parent", "acme"]);
+    assert!(list.contains("acme-shop") && list.contains("1 tenants") && !list.contains("Acme Ltd"), "{list}");
+    assert!(out(&["tenant", "list", "--limit", "1"]).contains("and more"));
+    let all: Value = serde_json::from_str(&out(&["tenant", "list", "--all", "--format", "json"])).unwrap();
+    assert_eq!(all["tenants"].as_array().unwrap().len(), 2, "{all}");
+    assert_eq!(all["more"], false);
+
+    assert!(no(&["tenant", "update", "acme"]).contains("nothing to change"));
+    assert!(out(&["tenant", "update", "acme", "--slug", "acme-uk", "--plan", "free"]).contains("free (active)"));
+    assert!(no(&["tenant", "show", "acme"]).contains("there is no tenant `acme`"));
+    assert!(out(&["tenant", "suspend", "acme-uk", "--reason", "unpaid"]).contains("unpaid"));
+    assert!(no(&["tenant", "suspend", "acme-uk"]).contains("docs/errors/state-conflict.md"));
+    out(&["tenant", "resume", "acme-uk"]);
+    assert!(no(&["tenant", "delete", "acme-shop"]).contains("--yes"));
+    assert!(out(&["tenant", "delete", "acme-shop", "--yes"]).contains("erased from"));
+    assert!(out(&["tenant", "list", "--status", "deleted"]).contains("acme-shop"));
+    let id = out(&["tenant", "list", "--status", "deleted", "--format", "json"]);
+    let id: Value = serde_json::from_str(&id).unwrap();
+    assert!(out(&["tenant", "restore", id["tenants"][0]["id"].as_str().unwrap()]).contains("active"));
+
+    let made = run(&["key", "create", "acme-uk", "--name", "backend", "--role", "viewer"], 0);
+    let key = text(&made.stdout).trim().to_owned();
+    assert!(key.starts_with("tnt_live_") && key.lines().count() == 1, "{key}");
+    assert!(!text(&made.stderr).contains(&key), "the key is printed once");
+    let name = key.split('_').nth(2).unwrap();
+    let keys = out(&["key", "list", "acme-uk"]);
+    assert!(
+        keys.contains(name) && keys.contains("Viewer") && keys.contains("counts") && !keys.contains(&key),
+        "{keys}"
+    );
+    let newer = out(&["key", "rotate", "acme-uk", name, "--overlap", "0"]);
+    assert_ne!(newer.trim(), key);
+    out(&["key", "revoke", "acme-uk", newer.split('_').nth(2).unwrap()]);
+    assert!(out(&["key", "list", "acme-uk"]).contains("taken back"));
+    assert!(no(&["key", "revoke", "acme-uk", "nosuchkey"]).contains("docs/errors/not-found.md"));
+}
+
+#[tokio::test]
+async fn the_command_line_says_why_the_api_cannot_be_asked() {
+    let case = crate::support::case("tenant-bad", "").await;
+    let no = |arguments: &[&str], api: &str, key: Option<&str>| {
+        let mut command = case.tenantry(arguments);
+        command.env("TENANTRY_API", api);
+        key.map(|key| command.env("TENANTRY_API_KEY", key));
+        text(&wanted(command, 2).stderr)
+    };
+    assert!(no(&["tenant", "list"], "http://127.0.0.1:9", None).contains("no API key is given"));
+    let said = no(&["tenant", "list"], "http://127.0.0.1:9", Some("k"));
+    assert!(said.contains("cannot reach the control plane") && said.contains("--roles control"), "{said}");
+    for api in ["127.0.0.1:9", "ftp://127.0.0.1", "http://127.0.0.1/api", ""] {
+        assert!(no(&["tenant", "list"], api, Some("k")).contains("no address of the API"), "{api}");
+    }
+    assert!(no(&["tenant", "list"], "http://127.0.0.1:9", Some("two\nlines")).contains("what no key holds"));
+    let missing = ["tenant", "list", "--api-key-file", "absent"];
+    assert!(no(&missing, "http://127.0.0.1:9", None).contains("cannot read the API key in absent"));
+
+    let control = alone(&case);
+    let said = no(&["tenant", "list"], &format!("http://{}", control.api), Some("tnt_live_wrong"));
+    assert!(said.contains("UNAUTHENTICATED") && said.contains("docs/errors/unauthenticated.md"), "{said}");
+    assert!(!said.contains("tnt_live_wrong"), "{said}");
 }

@@ -50,7 +50,7 @@ pub(super) fn certified(certificate: &Path, key: &Path) -> Result<Arc<CertifiedK
 }
 
 /// TLS towards servers: their authorities, or the system's.
-pub(super) fn client(ca: Option<&Path>) -> Result<Arc<rustls::ClientConfig>, Failure> {
+pub(crate) fn client(ca: Option<&Path>) -> Result<Arc<rustls::ClientConfig>, Failure> {
     let mut roots = rustls::RootCertStore::empty();
     match ca {
         Some(path) => {

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 pub(crate) use build::build;
+pub(crate) use files::client as client_tls;
 
 /// `[gateway]`.
 #[derive(Clone, Debug, Deserialize)]

@@ -129,9 +129,11 @@ impl Gateway {
                     Err(error) => return drop(made.send(Err(error))),
                 };
                 let _ = made.send(Ok(()));
-                let worker = Worker::new(index, settings, shared);
                 // a task of its own: what is waited for here is asked again whenever any task was woken
-                let _ = runtime.block_on(runtime.spawn_local(run(worker, doors, receiver)));
+                let _ = runtime.block_on(runtime.spawn_local(async move {
+                    let worker = Worker::new(index, settings, shared);
+                    run(worker, doors, receiver).await;
+                }));
                 // checks of keys may still run
                 runtime.shutdown_background();
             });

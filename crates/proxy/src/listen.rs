@@ -131,9 +131,11 @@ impl Proxy {
                     Err(error) => return drop(made.send(Err(error))),
                 };
                 let _ = made.send(Ok(()));
-                let worker = Worker::new(index, settings, others, asked);
                 // a task of its own: what is waited for here is asked again whenever any task was woken
-                let _ = runtime.block_on(runtime.spawn_local(run(worker, tcp, unix, receiver)));
+                let _ = runtime.block_on(runtime.spawn_local(async move {
+                    let worker = Worker::new(index, settings, others, asked);
+                    run(worker, tcp, unix, receiver).await;
+                }));
             });
             threads.push(thread.map_err(failed)?);
             is_made.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into())).map_err(failed)?;

@@ -71,19 +71,29 @@ impl FromRequestParts<Api> for Filter {
 }
 
 /// An entry, as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
-    id: Uuid,
-    occurred_at: Timestamp,
-    action: String,
-    severity: String,
-    actor: Value,
-    tenant_id: Option<TenantId>,
-    targets: Value,
-    context: Value,
-    outcome: String,
-    metadata: Value,
+pub struct Shown {
+    /// Its id; later ones sort later.
+    pub id: Uuid,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// `TENANT_CREATED` and its kin.
+    pub action: String,
+    /// `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`.
+    pub severity: String,
+    /// Who did it: `type`, `id`, and `name` where there is one.
+    pub actor: Value,
+    /// Whose it is; none for the platform.
+    pub tenant_id: Option<TenantId>,
+    /// What it was done to.
+    pub targets: Value,
+    /// `requestId`, `ipAddress`, `userAgent`.
+    pub context: Value,
+    /// `SUCCESS`, `FAILURE` or `DENIED`.
+    pub outcome: String,
+    /// What else is known; never a secret.
+    pub metadata: Value,
 }
 
 fn shown(row: &Row) -> Shown {

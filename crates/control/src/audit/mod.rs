@@ -5,6 +5,7 @@
 
 pub(crate) mod http;
 
+pub use http::Shown;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -20,7 +20,7 @@ use crate::errors::Failure;
 
 /// Longest wait for an answer.
 const WITHIN: Duration = Duration::from_secs(30);
-/// Tenants asked for at once: the most a page may hold.
+/// Entries asked for at once: the most a page may hold.
 const PAGE: usize = 200;
 
 /// Where the API is, and who asks.
@@ -149,19 +149,29 @@ impl Api {
 
     /// Tenants by a query, at most so many.
     pub(crate) async fn tenants(&self, query: &str, most: usize) -> Result<Vec<Tenant>, Failure> {
-        let mut tenants = Vec::new();
+        self.list("/api/tenants", query, most).await
+    }
+
+    /// The entries of a list, page by page, at most so many.
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &str,
+        most: usize,
+    ) -> Result<Vec<T>, Failure> {
+        let mut items = Vec::new();
         let mut token: Option<String> = None;
-        while tenants.len() < most {
+        while items.len() < most {
             let after = token.map(|token| format!("&pageToken={}", encoded(&token))).unwrap_or_default();
-            let size = PAGE.min(most - tenants.len());
-            let page: Page<Tenant> = self.get(&format!("/api/tenants?pageSize={size}&{query}{after}")).await?.value;
-            tenants.extend(page.items);
+            let size = PAGE.min(most - items.len());
+            let page: Page<T> = self.get(&format!("{path}?pageSize={size}&{query}{after}")).await?.value;
+            items.extend(page.items);
             token = page.next_page_token;
             if token.is_none() {
                 break;
             }
         }
-        Ok(tenants)
+        Ok(items)
     }
 }
 

@@ -195,6 +195,9 @@ async fn the_command_line_works_with_tenants_and_keys() {
     assert!(out(&["tenant", "suspend", "acme-uk", "--reason", "unpaid"]).contains("unpaid"));
     assert!(no(&["tenant", "suspend", "acme-uk"]).contains("docs/errors/state-conflict.md"));
     out(&["tenant", "resume", "acme-uk"]);
+    let log = out(&["audit", "list", "acme-uk", "--action", "TENANT_SUSPENDED"]);
+    assert!(log.contains("TENANT_SUSPENDED") && log.contains("1 entries"), "{log}");
+    assert!(out(&["audit", "list", "acme-uk", "--severity", "critical"]).contains("0 entries"));
     assert!(no(&["tenant", "delete", "acme-shop"]).contains("--yes"));
     assert!(out(&["tenant", "delete", "acme-shop", "--yes"]).contains("erased from"));
     assert!(out(&["tenant", "list", "--status", "deleted"]).contains("acme-shop"));

@@ -1,6 +1,7 @@
 //! `tenantry audit`: the audit log of a database, sealed and looked at from outside.
 
 mod export;
+mod list;
 mod seal;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use crate::errors::Failure;
 
 const AFTER: &str = "\
 Examples:
+  tenantry audit list acme --severity HIGH           what happened to a tenant, asked of the control plane
   tenantry audit tables | psql ...                   make the tables
   tenantry audit seal --origin shop.example --key-file KEY --checkpoints FILE --every 1
   tenantry audit export --tenant acme --as csv       entries for other programs
@@ -24,7 +26,7 @@ Examples:
 
 Exit codes of verify: 0 whole, 1 a fault was found, 2 could not look.";
 
-/// Seal, verify and export the audit log of a database
+/// Read the audit log of a tenant; seal, verify and export that of a database
 #[derive(clap::Args)]
 #[command(after_help = AFTER, arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -34,6 +36,7 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum What {
+    List(list::Args),
     /// Print the SQL that makes the tables
     Tables,
     Seal(seal::Args),
@@ -52,6 +55,7 @@ enum What {
 /// Prints the tables, or verifies.
 pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failure> {
     match args.what {
+        What::List(args) => list::run(args, settings).await,
         What::Tables => {
             settings.output.text(&format!("{};\n", store::TABLES))?;
             Ok(Outcome::Fine)

@@ -1,17 +1,28 @@
 #!/usr/bin/env bash
-# gateway.sh: the whole way of a request, as browsers and APIs go it. The demonstration service behind tenantry's gateway, in
-# front of tenantry's proxy and a throw-away PostgreSQL: two workspaces on subdomains, a third on a domain of its own with a
-# certificate of a real authority (Pebble). service/test/gateway.test.ts asks and judges.
+# gateway.sh [load …]: the whole way of a request, as browsers and APIs go it. The demonstration service behind tenantry's
+# gateway, in front of tenantry's proxy and a throw-away PostgreSQL: two workspaces on subdomains, a third on a domain of its
+# own with a certificate of a real authority (Pebble). service/test/gateway.test.ts asks and judges.
+#
+#   examples/engage/gateway.sh                                 the tests
+#   examples/engage/gateway.sh load --seconds 300              many users of many workspaces at once (load.ts has the options)
+#   examples/engage/gateway.sh load --seconds 3 --sabotage     the same without the wall: has to find leaks
 set -euo pipefail
+what=${1:-test}
+case $what in
+  test) ;;
+  load) shift ;;
+  *) echo "usage: gateway.sh [load [--seconds N] [--users N] [--tenants N] [--json] [--sabotage]]" >&2; exit 2 ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . bin/lib/common.sh
 . examples/server.sh
 need node nodejs
 need npm npm
 need psql postgresql-client
-need pebble pebble
+[ "$what" = load ] || need pebble pebble
 need python3 python3
 need openssl openssl
+need curl curl
 : "${TENANTRY:=$PWD/target/debug/tenantry}"
 here=$PWD/examples/engage work=$(mktemp -d)
 unset TENANTRY_DATABASE_URL TENANTRY_CONFIG TENANTRY_CREDENTIALS TENANTRY_DIRECTORY TENANTRY_FORMAT
@@ -41,11 +52,17 @@ until_open() {
   return 1
 }
 
-echo "engage: an isolated database"
+echo "engage: an isolated database" >&2
 createdb engage
 psql -qAtX -v ON_ERROR_STOP=1 -d engage -f "$here/schema.sql" >/dev/null
 psql -qAtX -v ON_ERROR_STOP=1 -d engage -f "$here/generate.sql" -c "SELECT pg_temp.demo_generate(20, 10000, 1)" >/dev/null
 cp "$here/tenantry.toml" "$work/tenantry.toml"
+# every row of a workspace carries its mark: whoever sees one of another's has found a leak
+if [ "$what" = load ]; then
+  for table in segments journeys broadcasts; do
+    psql -qAtX -v ON_ERROR_STOP=1 -d engage -c "UPDATE $table SET name = 'mark-' || workspace_id || ' ' || id"
+  done
+fi
 quietly() { "$@" >"$work/out" 2>&1 || { cat "$work/out" >&2; exit 1; }; }
 (
   cd "$work"
@@ -56,36 +73,46 @@ quietly() { "$@" >"$work/out" 2>&1 || { cat "$work/out" >&2; exit 1; }; }
   quietly "$TENANTRY" tenants import
 )
 
-echo "engage: an authority and its name server"
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
-  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE \
-  -keyout "$work/authority.key" -out "$work/authority.pem" 2>/dev/null
-cat >"$work/pebble.json" <<END
+# an authority and its name server, which knows every name
+start_authority() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE \
+    -keyout "$work/authority.key" -out "$work/authority.pem" 2>/dev/null
+  cat >"$work/pebble.json" <<END
 { "pebble": { "listenAddress": "127.0.0.1:$authority", "managementListenAddress": "127.0.0.1:$authority_hand",
   "certificate": "$work/authority.pem", "privateKey": "$work/authority.key", "httpPort": $plain, "tlsPort": $gateway,
   "ocspResponderURL": "", "externalAccountBindingRequired": false } }
 END
-pebble-challtestsrv -defaultIPv4 127.0.0.1 -defaultIPv6 "" -dns01 "127.0.0.1:$names" -http01 "" -https01 "" -tlsalpn01 "" \
-  -management "127.0.0.1:$names_hand" >"$work/names.log" 2>&1 &
-programs+=($!)
-PEBBLE_VA_NOSLEEP=1 pebble -config "$work/pebble.json" -dnsserver "127.0.0.1:$names" >"$work/pebble.log" 2>&1 &
-programs+=($!)
-until_open "$authority_hand" "$work/pebble.log" $!
+  pebble-challtestsrv -defaultIPv4 127.0.0.1 -defaultIPv6 "" -dns01 "127.0.0.1:$names" -http01 "" -https01 "" -tlsalpn01 "" \
+    -management "127.0.0.1:$names_hand" >"$work/names.log" 2>&1 &
+  programs+=($!)
+  PEBBLE_VA_NOSLEEP=1 pebble -config "$work/pebble.json" -dnsserver "127.0.0.1:$names" >"$work/pebble.log" 2>&1 &
+  programs+=($!)
+  until_open "$authority_hand" "$work/pebble.log" $!
+  acme="[gateway.acme]
+directory = \"https://localhost:$authority/dir\"
+ca = \"authority.pem\"
+folder = \"certificates\"
+key_file = \"certificates.key\"
+"
+}
+acme=
+if [ "$what" = test ]; then start_authority; fi
 
-echo "engage: the service on plain pg, behind gateway and proxy"
+echo "engage: the service on plain pg, behind gateway and proxy" >&2
 openssl rand -hex 16 >"$work/backend.password"
 chmod 600 "$work/backend.password"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=engage.example \
   -addext "subjectAltName=DNS:*.engage.example" -keyout "$work/engage.key" -out "$work/engage.pem" 2>/dev/null
 "$here/service/test.sh" gateway-issuer "$work"
-# a workspace of its own domain; Pebble's name server knows every name
-(cd "$work" && python3 - <<'END'
-import json
-with open("tenants.json") as file: tenants = json.load(file)
-next(t for t in tenants["tenants"] if t["slug"] == "workspace-3")["domains"] = ["mail.third.example"]
-with open("tenants.json", "w") as file: json.dump(tenants, file)
-END
-)
+# a workspace claims a domain of its own, and the name system proves it
+if [ "$what" = test ]; then
+  domains() { "$TENANTRY" --quiet domains "$@" workspace-3 mail.third.example --file "$work/tenants.json" --resolver "127.0.0.1:$names"; }
+  value=$(domains claim | sed 's/.*"\(.*\)".*/\1/')
+  if domains prove >/dev/null; then fail "a domain was given without a proof"; fi
+  curl -sf -d "{\"host\": \"_tenantry-challenge.mail.third.example.\", \"value\": \"$value\"}" "http://127.0.0.1:$names_hand/set-txt"
+  domains prove
+fi
 cat >>"$work/tenantry.toml" <<END
 
 [proxy]
@@ -109,12 +136,7 @@ stamp_headers = ["X-Tenant-ID", "X-Workspace-Id"]
 certificate = "engage.pem"
 key = "engage.key"
 
-[gateway.acme]
-directory = "https://localhost:$authority/dir"
-ca = "authority.pem"
-folder = "certificates"
-key_file = "certificates.key"
-
+$acme
 [gateway.context]
 key_file = "context.key"
 
@@ -137,10 +159,17 @@ END
 (cd "$work" && exec "$TENANTRY" serve --roles gateway,proxy --config tenantry.toml) >"$work/serve.log" 2>&1 &
 programs+=($!)
 until_open "$gateway" "$work/serve.log" $!
-PROXY_URL="postgres://backend:$(cat "$work/backend.password")@127.0.0.1:$proxy/engage" PORT=$application \
+# without the wall: straight to the database, as a superuser whom no policy holds
+door=PROXY_URL=postgres://backend:$(cat "$work/backend.password")@127.0.0.1:$proxy/engage
+case " $* " in *" --sabotage "*) door="LEGACY=1 DATABASE_URL=postgres://$PGUSER@$PGHOST:$PGPORT/engage" ;; esac
+env $door PORT="$application" \
   node "$here/service/dist/src/main.js" >"$work/service.log" 2>&1 &
 programs+=($!)
 until_open "$application" "$work/service.log" $!
 
 export WORK=$work GATEWAY_PORT=$gateway APPLICATION_PORT=$application AUTHORITY_PORT=$authority_hand TENANTRY
+if [ "$what" = load ]; then
+  node "$here/service/dist/test/load.js" "$@" || { code=$?; tail -n 20 "$work"/{serve,service}.log >&2; exit "$code"; }
+  exit 0
+fi
 "$here/service/test.sh" gateway || { tail -n 20 "$work"/{serve,service}.log >&2; exit 1; }

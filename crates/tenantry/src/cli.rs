@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, audit, bench, check, complete, completions, doctor, inspect, man, plan, registry, rollback, serve, status,
-    tenants, up, verify,
+    apply, audit, bench, check, complete, completions, doctor, domains, inspect, man, plan, registry, rollback, serve,
+    status, tenants, up, verify,
 };
 use crate::output::Format;
 
@@ -81,6 +81,7 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     Serve(serve::Args),
     Tenants(tenants::Args),
+    Domains(domains::Args),
     Registry(registry::Args),
     Audit(audit::Args),
     Completions(completions::Args),

@@ -194,6 +194,70 @@ fn h07_h13_the_corpus_of_http2() {
     crate::corpora::lives(&scene);
 }
 
+/// A stream that was opened for a web socket, and the first bytes of its answer.
+fn open_socket(scene: &Scene, fields: &str) -> (TcpStream, Vec<u8>) {
+    let connect = ":method=CONNECT;:protocol=websocket;:scheme=http;:authority=acme.example.com";
+    let block = block(&format!("{connect};{fields};sec-websocket-version=13"));
+    let mut stream = TcpStream::connect(scene.gateway.addresses()[0]).unwrap();
+    stream.set_read_timeout(Some(SILENCE)).unwrap();
+    stream.write_all(&[PREFACE, &frame(4, 0, 0, &[]), &frame(1, 4, 1, &block)].concat()).unwrap();
+    loop {
+        match next(&mut stream).expect("an answer") {
+            (HEADERS, _, block) => return (stream, block),
+            (RST_STREAM | GOAWAY, _, payload) => panic!("{payload:?}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn h33_a_web_socket_over_http2_passes_and_ends_with_its_tenant() {
+    let scene = Scene::new();
+    let (mut stream, answer) = open_socket(&scene, ":path=/socket;sec-websocket-key=eA\\x3d\\x3d");
+    assert_eq!(answer[0], 0x88, "a CONNECT is answered with 200");
+    let data = |stream: &mut TcpStream| loop {
+        match next(stream) {
+            Ok((0, 1, payload)) => return Some(payload),
+            Ok((RST_STREAM | GOAWAY, ..)) | Err(_) => return None,
+            Ok(_) => {}
+        }
+    };
+    for text in [b"hello", b"again"] {
+        stream.write_all(&frame(0, 0, 1, text)).unwrap();
+        assert_eq!(data(&mut stream).unwrap(), text);
+    }
+    let received = scene.application.take();
+    let one = |name: &str| received[0].one(name);
+    assert!(received[0].head.starts_with("GET /socket HTTP/1.1\r\n"), "{received:?}");
+    assert_eq!([one("x-tenant-id"), one("upgrade"), one("sec-websocket-version")], ["1", "websocket", "13"]);
+    assert_ne!(one("sec-websocket-key"), "eA==", "the handshake is the gateway's own");
+    assert_eq!(scene.directory_requests("acme"), 1);
+    scene.suspend(&["acme"]);
+    while data(&mut stream).is_some_and(|rest| !rest.is_empty()) {}
+    let begin = std::time::Instant::now();
+    while scene.directory_requests("acme") > 0 {
+        assert!(begin.elapsed() < SILENCE, "it is still counted");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn h33_what_is_no_web_socket_opens_nothing() {
+    let scene = Scene::new();
+    for (fields, why) in [
+        (":path=/x", "an application that answers as if nothing had been asked"),
+        (":path=/liar", "one that has not seen the key"),
+        (":path=/socket;origin=https://evil.com", "a page of another site"),
+        (":path=/socket;x-tenant-id=bolt", "a tenant that is not the host's"),
+        (":path=/api/socket", "no credential"),
+    ] {
+        let (mut stream, answer) = open_socket(&scene, fields);
+        assert_ne!(answer[0], 0x88, "{why}");
+        let _ = stream.write_all(&frame(0, 0, 1, b"GET /smuggled HTTP/1.1\r\nHost: bolt.example.com\r\n\r\n"));
+        assert!(!scene.saw("/smuggled"), "{why}");
+    }
+}
+
 #[test]
 fn h42_floods_end_their_own_connection_only() {
     let scene = Scene::new();

@@ -144,10 +144,64 @@ fn sign(how: &str, message: &[u8]) -> Vec<u8> {
             made[63] ^= 1;
             made
         }
+        how if how.starts_with("edge:") => at_the_edge(&how[5..], message),
         how => {
             let secret = secret(how.strip_prefix("hs:").unwrap_or_else(|| panic!("{how} is no signature")));
             hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), message).as_ref().to_vec()
         }
+    }
+}
+
+/// The order of P-256's group, and that of Ed25519's, the latter with its lowest byte first.
+const P256_ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+const ED25519_ORDER: &str = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// Signatures as Wycheproof has them: numbers at the edges of what a reader may take.
+fn at_the_edge(how: &str, message: &[u8]) -> Vec<u8> {
+    let (zero, order) = (vec![0; 32], hex(P256_ORDER));
+    let es = sign("es", message);
+    let (r, s) = es.split_at(32);
+    let ed = sign("ed", message);
+    let (point, scalar) = ed.split_at(32);
+    let rs = sign("rs", message);
+    let one = [&zero[1..], &[1]].concat();
+    match how {
+        "r is 0" => [&zero, s].concat(),
+        "s is 0" => [r, &zero].concat(),
+        "r is the order" => [&order, s].concat(),
+        "s is the order" => [r, &order].concat(),
+        "both are the order" => [&*order, &*order].concat(),
+        "r and s are 1" => [&*one, &*one].concat(),
+        "swapped" => [s, r].concat(),
+        "a zero in front" => [&[0], r, &[0], s].concat(),
+        "all ones" => vec![0xff; 64],
+        "the scalar and the order" => {
+            let mut carry = 0_u16;
+            let sum = scalar.iter().zip(hex(ED25519_ORDER)).map(|(a, b)| {
+                carry += u16::from(*a) + u16::from(b);
+                let byte = u8::try_from(carry & 0xff).unwrap();
+                carry >>= 8;
+                byte
+            });
+            [point.to_vec(), sum.collect()].concat()
+        }
+        "a point of small order" => [&[1], &zero[1..], &zero[..]].concat(),
+        "a point that is none" => [&[0xff; 32], scalar].concat(),
+        "the point's sign turned" => {
+            let mut turned = ed.clone();
+            turned[31] ^= 0x80;
+            turned
+        }
+        "RSA, a zero in front" => [&[0], &rs[..]].concat(),
+        "RSA, the first byte missing" => rs[1..].to_vec(),
+        "RSA, zeros" => vec![0; rs.len()],
+        "RSA, one" => [&vec![0; rs.len() - 1][..], &[1]].concat(),
+        "RSA, all ones" => vec![0xff; rs.len()],
+        other => panic!("{other} is no edge"),
     }
 }
 

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
 
 use crate::acme::{Keeper, StoreError};
 use crate::client::Peer;
@@ -119,17 +118,25 @@ impl Gateway {
             let doors = doors.iter().map(TcpListener::try_clone).collect::<io::Result<Vec<_>>>().map_err(failed)?;
             let (settings, shared, begin) = (Arc::clone(&settings), Arc::clone(&shared), begin.clone());
             let (sender, receiver) = mpsc::unbounded_channel();
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+            let (made, is_made) = std::sync::mpsc::sync_channel(1);
             let thread = std::thread::Builder::new().name(format!("gateway-{index}")).spawn(move || {
                 begin();
-                LocalSet::new().block_on(&runtime, async move {
-                    let worker = Worker::new(index, settings, shared);
-                    run(worker, doors, receiver).await;
-                });
+                // it cannot be made elsewhere: its tasks never change threads
+                let built = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+                let runtime = match built {
+                    Ok(runtime) => runtime,
+                    // whoever starts us waits for it
+                    Err(error) => return drop(made.send(Err(error))),
+                };
+                let _ = made.send(Ok(()));
+                let worker = Worker::new(index, settings, shared);
+                // a task of its own: what is waited for here is asked again whenever any task was woken
+                let _ = runtime.block_on(runtime.spawn_local(run(worker, doors, receiver)));
                 // checks of keys may still run
                 runtime.shutdown_background();
             });
             threads.push(thread.map_err(failed)?);
+            is_made.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into())).map_err(failed)?;
             orders.push(sender);
         }
         Ok(Self { addresses, orders, threads, shared, directory, _keeper: keeper })

@@ -10,12 +10,16 @@ use crate::stream::Stream;
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
     start: usize,
+    /// Bytes of memory it keeps when it is empty.
+    keeps: usize,
 }
 
-/// Memory an empty buffer may keep.
-const KEEP_BYTES: usize = 0;
-
 impl Buffer {
+    /// One of few that are used all the time: it keeps some memory.
+    pub(crate) fn keeping(bytes: usize) -> Self {
+        Self { keeps: bytes, ..Self::default() }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.start
     }
@@ -53,31 +57,26 @@ impl Buffer {
     pub(crate) fn clear(&mut self) {
         self.start = 0;
         self.bytes.clear();
-        if self.bytes.capacity() > KEEP_BYTES {
+        if self.bytes.capacity() > self.keeps {
             self.bytes = Vec::new();
         }
     }
 
-    /// Reads up to `chunk` bytes behind what is there; 0 is the end of the stream.
+    /// Reads behind what is there, by way of `scratch`, so that memory is taken only for bytes that came; 0 is the end
+    /// of the stream.
     pub(crate) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
         stream: &mut Stream,
-        chunk: usize,
+        scratch: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if self.start > 0 && self.bytes.len() + chunk > self.bytes.capacity() {
+        let count = ready!(stream.poll_read(cx, scratch))?;
+        if self.start > 0 && self.bytes.len() + count > self.bytes.capacity() {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
-        let filled = self.bytes.len();
-        self.bytes.resize(filled + chunk, 0);
-        let polled = stream.poll_read(cx, &mut self.bytes[filled..]);
-        let count = if let Poll::Ready(Ok(count)) = &polled { *count } else { 0 };
-        self.bytes.truncate(filled + count);
-        if self.bytes.is_empty() {
-            self.clear();
-        }
-        polled
+        self.bytes.extend_from_slice(&scratch[..count]);
+        Poll::Ready(Ok(count))
     }
 
     /// Writes until nothing is left.

@@ -69,6 +69,8 @@ pub(crate) struct Client {
     pub(crate) transaction_since: Cell<Option<Instant>>,
     pub(crate) connected_at: Instant,
     pub(crate) target: RefCell<Option<Target>>,
+    /// When it will have waited for a server connection long enough.
+    pub(crate) waits_until: Cell<Option<Instant>>,
     /// Since when it has not read what is there for it, while a server connection waits.
     pub(crate) stuck_since: Cell<Option<Instant>>,
     /// The statement was cancelled for its time, so its error is to say so.
@@ -98,6 +100,7 @@ impl Client {
             transaction_since: Cell::new(None),
             connected_at: now,
             target: RefCell::new(None),
+            waits_until: Cell::new(None),
             stuck_since: Cell::new(None),
             over_time: Cell::new(false),
             end: Cell::new(None),
@@ -130,6 +133,11 @@ impl Client {
     /// Ends it at its next step.
     pub(crate) fn end(&self, why: End) {
         self.end.set(Some(why));
+        self.wake();
+    }
+
+    /// Makes it look at where it stands.
+    pub(crate) fn wake(&self) {
         if let Some(waker) = self.waker.borrow().as_ref() {
             waker.wake_by_ref();
         }

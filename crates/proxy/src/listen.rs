@@ -12,7 +12,6 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::task::LocalSet;
 
 use crate::cancel::WORKERS_MAX;
 use crate::observe::Observer;
@@ -121,16 +120,23 @@ impl Proxy {
             let unix = unix.as_ref().map(UnixListener::try_clone).transpose().map_err(failed)?;
             let (settings, others, begin) = (Arc::clone(&settings), orders.clone(), begin.clone());
             let asked = Arc::clone(&reload_asked);
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+            let (made, is_made) = std::sync::mpsc::sync_channel(1);
             let thread = std::thread::Builder::new().name(format!("proxy-{index}")).spawn(move || {
                 begin();
-                let local = LocalSet::new();
-                local.block_on(&runtime, async move {
-                    let worker = Worker::new(index, settings, others, asked);
-                    run(worker, tcp, unix, receiver).await;
-                });
+                // it cannot be made elsewhere: its tasks never change threads
+                let built = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+                let runtime = match built {
+                    Ok(runtime) => runtime,
+                    // whoever starts us waits for it
+                    Err(error) => return drop(made.send(Err(error))),
+                };
+                let _ = made.send(Ok(()));
+                let worker = Worker::new(index, settings, others, asked);
+                // a task of its own: what is waited for here is asked again whenever any task was woken
+                let _ = runtime.block_on(runtime.spawn_local(run(worker, tcp, unix, receiver)));
             });
             threads.push(thread.map_err(failed)?);
+            is_made.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into())).map_err(failed)?;
         }
         Ok(Self { addresses, orders, threads, reload_asked, socket })
     }

@@ -51,6 +51,15 @@ impl Stream {
         polled.map_ok(|()| read.filled().len())
     }
 
+    /// Whether a read may give something. Costs no system call; TLS may hold bytes back, so it is always asked.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx).map(drop),
+            Self::Unix(stream) => stream.poll_read_ready(cx).map(drop),
+            Self::Tls(_) | Self::Closed => Poll::Ready(()),
+        }
+    }
+
     /// Writes some of `bytes`.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {

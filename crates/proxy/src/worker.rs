@@ -208,6 +208,9 @@ fn look_after(client: &Client, read_within: Duration, now: Instant) {
     if client.stuck_since.get().is_some_and(|since| now.duration_since(since) > read_within) {
         return client.end(End::SlowReader);
     }
+    if client.waits_until.get().is_some_and(|until| now >= until) {
+        return client.wake();
+    }
     let tenant = client.tenant.borrow();
     let Some(tenant) = &*tenant else { return };
     match tenant.state() {

@@ -20,9 +20,10 @@
 mod flow;
 mod service;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 
+use rustc_hash::FxHashMap;
 use slotmap::{DefaultKey, SlotMap};
 use tenantry_model::Class;
 
@@ -94,7 +95,8 @@ struct Waiter<T> {
 /// The waiters of all tenants for one pool of server connections.
 pub struct FairQueue<T> {
     waiters: SlotMap<DefaultKey, Waiter<T>>,
-    flows: HashMap<u32, Flow>,
+    /// By numbers of our own directory: nobody outside chooses them, so the hash need not withstand anybody.
+    flows: FxHashMap<u32, Flow>,
     /// Tenants with waiters by start tag; equal tags in the order they came.
     order: BTreeSet<(Tag, u64, u32)>,
     now: Tag,
@@ -124,7 +126,7 @@ impl<T> FairQueue<T> {
     pub fn new() -> Self {
         Self {
             waiters: SlotMap::new(),
-            flows: HashMap::new(),
+            flows: FxHashMap::default(),
             order: BTreeSet::new(),
             now: 0,
             finish_max: 0,

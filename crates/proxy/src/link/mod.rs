@@ -162,8 +162,11 @@ impl Link {
     /// Whether the server still holds an idle connection. What it said meanwhile is heard: usually nothing, and that
     /// costs no system call.
     pub(crate) fn is_still_there(&mut self) -> bool {
-        let mut bytes = [0; HEARD_BYTES_MAX];
         let mut cx = Context::from_waker(Waker::noop());
+        if self.stream.poll_readable(&mut cx).is_pending() {
+            return self.partial.is_empty();
+        }
+        let mut bytes = [0; HEARD_BYTES_MAX];
         loop {
             let count = match self.stream.poll_read(&mut cx, &mut bytes) {
                 Poll::Pending => return self.partial.is_empty(),

@@ -30,6 +30,8 @@ use crate::stream::Stream;
 
 /// Since this version an implicit transaction that a pipeline began goes on over a simple query.
 const QUERIES_JOIN_SINCE: u32 = 18;
+/// Memory a connection keeps for what it sends: most messages of a client fit.
+const KEPT_BYTES: usize = 4 * 1024;
 /// Longest message of a server while logging in.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// More rounds of SCRAM than this are not done for a server: they would keep the thread busy.
@@ -259,7 +261,7 @@ async fn connect_once(pool: &Pool, slot: &Slot) -> Result<Made, ConnectError> {
         counter: 0,
         held: Held::Nobody,
         status: TransactionStatus::Idle,
-        out: Buffer::default(),
+        out: Buffer::keeping(KEPT_BYTES),
         partial: Vec::new(),
         passing: Passing::default(),
         expect: VecDeque::new(),

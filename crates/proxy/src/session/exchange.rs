@@ -87,7 +87,7 @@ impl Session {
                 return Poll::Ready(Exchange::Over(Over::Left));
             }
             if self.wants_input(link) {
-                match self.input.poll_fill(cx, &mut self.stream, CHUNK_BYTES) {
+                match self.read_client(cx, CHUNK_BYTES) {
                     Poll::Ready(Ok(count)) if count > 0 => {
                         self.used.bytes_in += count as u64;
                         progress = true;
@@ -112,6 +112,12 @@ impl Session {
     /// Whether more of the client's bytes are of use now.
     fn wants_input(&self, link: &Link) -> bool {
         self.passing > 0 || (link.out.is_empty() && self.input.len() - self.cursor < CHUNK_BYTES.max(self.wanted))
+    }
+
+    /// Reads up to `chunk` bytes of the client; 0 is its end.
+    pub(super) fn read_client(&mut self, cx: &mut Context<'_>, chunk: usize) -> Poll<io::Result<usize>> {
+        let mut scratch = self.worker.scratch.borrow_mut();
+        self.input.poll_fill(cx, &mut self.stream, &mut scratch[..chunk])
     }
 
     /// Reads from the server and passes on to the client.
@@ -203,10 +209,13 @@ impl Session {
                 link.rolled_back = false;
                 link.transaction_ended();
             }
-            // whoever has sent more already waits for the server, not the server for him
-            let idles = link.status != TransactionStatus::Idle && link.expect.is_empty();
-            let doing = if idles { Doing::InTransaction } else { Doing::Running };
-            self.client.now_doing(doing, Instant::now());
+            // if the transaction is over as well, its end says so
+            if !self.is_over(link) {
+                // whoever has sent more already waits for the server, not the server for him
+                let idles = link.status != TransactionStatus::Idle && link.expect.is_empty();
+                let doing = if idles { Doing::InTransaction } else { Doing::Running };
+                self.client.now_doing(doing, Instant::now());
+            }
             self.client.over_time.set(false);
         }
         if seen.fatal {

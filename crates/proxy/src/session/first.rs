@@ -241,7 +241,7 @@ impl Session {
                     return Poll::Ready(Err(Over::Left));
                 }
             }
-            match self.input.poll_fill(cx, &mut self.stream, CHUNK_BYTES) {
+            match self.read_client(cx, CHUNK_BYTES) {
                 Poll::Ready(Ok(count)) if count > 0 => {
                     self.used.bytes_in += count as u64;
                     Poll::Ready(Ok(()))

@@ -69,20 +69,24 @@ impl Session {
         mut waiting: Waiting,
         longest: Duration,
     ) -> Result<Result<Lease, Refusal>, Over> {
-        let mut patience = std::pin::pin!(tokio::time::sleep(longest));
-        poll_fn(|cx| {
+        // the worker's tick wakes whoever has waited long enough: a timer for each wait would cost more than the wait
+        let until = waiting.since + longest;
+        self.client.waits_until.set(Some(until));
+        let got = poll_fn(|cx| {
             if let Poll::Ready(got) = Pin::new(&mut waiting).poll(cx) {
                 return Poll::Ready(Ok(got));
             }
             if let Some(over) = self.ended() {
                 return Poll::Ready(Err(over));
             }
-            if patience.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= until {
                 return Poll::Ready(Ok(Err(Refusal::waited(longest.as_millis()))));
             }
             self.client.watch(cx.waker());
             Poll::Pending
         })
-        .await
+        .await;
+        self.client.waits_until.set(None);
+        got
     }
 }

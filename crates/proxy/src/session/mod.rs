@@ -374,26 +374,32 @@ impl Session {
     }
 
     /// Whether somebody ended this client.
+    #[inline]
     fn ended(&self) -> Option<Over> {
-        let refusal = match self.client.ended()? {
-            End::Suspended => Refusal::fatal("57P05", "tenantry: this tenant was suspended")
-                .hint("Ask the operator why; the tenant's data is kept."),
-            End::Deleted => Refusal::fatal("42501", "tenantry: there is no such tenant"),
-            End::Killed => Refusal::fatal("57P01", "tenantry: an operator ended this connection"),
-            End::Shutdown => Refusal::shutting_down(),
-            End::TransactionTime => {
-                Refusal::fatal("57014", "tenantry: the transaction took longer than the tenant's plan allows")
-                    .hint("Use shorter transactions, or raise transaction_time.")
-            }
-            End::IdleInTransaction => Refusal::fatal(
-                "25P03",
-                "tenantry: a transaction was left open for longer than the tenant's plan allows",
-            )
-            .hint("Commit before waiting for anything else, or raise idle_in_transaction."),
-            End::SlowReader => return Some(Over::Left),
-        };
-        Some(Over::Told(refusal))
+        self.client.ended().map(told_at_the_end)
     }
+}
+
+/// What a client is told when it is ended.
+#[cold]
+fn told_at_the_end(why: End) -> Over {
+    let refusal = match why {
+        End::Suspended => Refusal::fatal("57P05", "tenantry: this tenant was suspended")
+            .hint("Ask the operator why; the tenant's data is kept."),
+        End::Deleted => Refusal::fatal("42501", "tenantry: there is no such tenant"),
+        End::Killed => Refusal::fatal("57P01", "tenantry: an operator ended this connection"),
+        End::Shutdown => Refusal::shutting_down(),
+        End::TransactionTime => {
+            Refusal::fatal("57014", "tenantry: the transaction took longer than the tenant's plan allows")
+                .hint("Use shorter transactions, or raise transaction_time.")
+        }
+        End::IdleInTransaction => {
+            Refusal::fatal("25P03", "tenantry: a transaction was left open for longer than the tenant's plan allows")
+                .hint("Commit before waiting for anything else, or raise idle_in_transaction.")
+        }
+        End::SlowReader => return Over::Left,
+    };
+    Over::Told(refusal)
 }
 
 impl Lease {

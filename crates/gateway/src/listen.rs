@@ -129,9 +129,11 @@ impl Gateway {
                     Err(error) => return drop(made.send(Err(error))),
                 };
                 let _ = made.send(Ok(()));
-                let worker = Worker::new(index, settings, shared);
                 // a task of its own: what is waited for here is asked again whenever any task was woken
-                let _ = runtime.block_on(runtime.spawn_local(run(worker, doors, receiver)));
+                let _ = runtime.block_on(runtime.spawn_local(async move {
+                    // here, because it has tasks of its own that watch servers
+                    run(Worker::new(index, settings, shared), doors, receiver).await;
+                }));
                 // checks of keys may still run
                 runtime.shutdown_background();
             });

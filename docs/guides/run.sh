@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Follows guides word by word, each in a folder of its own: those named as arguments, or "isolate your application in fifteen
-# minutes" and the proxy's. On the server of PGHOST and PGPORT, or on a throw-away one. TENANTRY (a built program) spares the release build.
+# minutes", the proxy's and the gateway's. On the server of PGHOST and PGPORT, or on a throw-away one. TENANTRY (a built program) spares the release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . examples/server.sh
@@ -12,7 +12,7 @@ if [ -n "${TENANTRY:-}" ]; then TENANTRY_BIN=$(dirname "$(realpath "$TENANTRY")"
 top=$PWD
 here=$(mktemp -d)
 trap 'rm -rf "$here"; if [ -n "${SERVER_FOLDER:-}" ]; then stop_server; fi' EXIT
-if [ $# -eq 0 ]; then set -- isolate-in-fifteen-minutes proxy; fi
+if [ $# -eq 0 ]; then set -- isolate-in-fifteen-minutes proxy gateway; fi
 for guide in "$@"; do
   mkdir "$here/$guide"
   for entry in examples crates Cargo.toml Cargo.lock; do ln -s "$top/$entry" "$here/$guide/$entry"; done

@@ -44,11 +44,23 @@ pub enum Protection {
     Insides,
     /// Who is suspended while something streams is cut off.
     Cut,
+    /// Labels that are the operator's are nobody's slug.
+    Labels,
+    /// Methods that answer with what was asked, or open a way through, are refused.
+    Methods,
+    /// What a token's header says about keys and about how it is to be read refuses it.
+    TokenHeader,
+    /// A key counts with its whole secret only.
+    KeySecret,
+    /// A key that was taken back does not count, although it was proven before.
+    Withdrawn,
+    /// No page of another site opens a web socket.
+    Origin,
 }
 
 impl Protection {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 26] = [
         Self::Proof,
         Self::Agreement,
         Self::Reserved,
@@ -69,6 +81,12 @@ impl Protection {
         Self::WebhookOnce,
         Self::Insides,
         Self::Cut,
+        Self::Labels,
+        Self::Methods,
+        Self::TokenHeader,
+        Self::KeySecret,
+        Self::Withdrawn,
+        Self::Origin,
     ];
 }
 

@@ -1,6 +1,9 @@
 //! HTTP/2 towards clients, by hyper. Each request is read, decided and stamped as one of HTTP/1.1 is, and goes to the
 //! application as HTTP/1.1: there is one place where the tenant is found, and it knows no versions.
 
+mod one_host;
+mod socket;
+
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::Future;
@@ -10,7 +13,6 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Limited};
-use httparse::Header;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
@@ -23,7 +25,7 @@ use crate::buffer::Buffer;
 use crate::client::{Client, Peer, Phase};
 use crate::decide::{self, Plan};
 use crate::h1::body::{Decoder, Piece};
-use crate::h1::head::{self, Framing, HEADERS_MAX, Head, Version};
+use crate::h1::head::{self, Framing, Head, Version};
 use crate::h1::relay::{Lost, PIECE_BYTES_MAX, answer_head};
 use crate::h1::response;
 use crate::refusal::Refusal;
@@ -31,6 +33,8 @@ use crate::reply::Reply;
 use crate::stream::{Half, Stream};
 use crate::upstream::{Connected, Link, Seat};
 use crate::worker::{Entered, Worker};
+use one_host::one_host;
+use socket::Socket;
 
 /// Requests at once on one connection.
 const STREAMS_MAX: u32 = 128;
@@ -63,6 +67,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: Peer, entere
     let head_bytes_max = u32::try_from(bounds.head_bytes_max).unwrap_or(u32::MAX);
     builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX).max_header_list_size(head_bytes_max);
     builder.max_pending_accept_reset_streams(RESETS_MAX).max_local_error_reset_streams(RESETS_MAX);
+    builder.enable_connect_protocol();
     builder.keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_EVERY);
     let (client, own) = (Rc::clone(&entered.client), Rc::clone(&worker));
     // its requests are looked after one by one
@@ -130,17 +135,22 @@ fn add(answer: &mut Answer, name: &str, value: &[u8]) {
 async fn try_answer(
     worker: &Rc<Worker>,
     peer: &Peer,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     line: &mut Line,
 ) -> Result<Answer, Reply> {
     let refused = |why: Refusal, line: &Line| Reply::refused(why, &line.request_id);
     let entered = worker.enter().ok_or_else(|| refused(Refusal::Full, line))?;
     let client = Rc::clone(&entered.client);
     client.enter(Phase::Answer, Instant::now());
+    let socket = Socket::wanted(&mut request).map_err(|why| refused(why, line))?;
     let (parts, body) = request.into_parts();
-    let headers = one_host(&parts).map_err(|why| refused(why, line))?;
+    let mut headers = one_host(&parts).map_err(|why| refused(why, line))?;
+    if let Some(socket) = &socket {
+        socket.shake(&mut headers);
+    }
     let target = parts.uri.path_and_query().map_or("/", |p| p.as_str());
-    let head = Head { method: parts.method.as_str(), target, version: Version::Http2, headers: &headers };
+    let method = if socket.is_some() { "GET" } else { parts.method.as_str() };
+    let head = Head { method, target, version: Version::Http2, headers: &headers };
     let mut read = decide::read(worker, peer, &head, line).map_err(|why| refused(why, line))?;
     if read.framing == Framing::None && !body.is_end_stream() {
         read.framing = Framing::Chunked;
@@ -164,31 +174,11 @@ async fn try_answer(
     out.extend_from_slice(known.as_deref().unwrap_or_default());
     client.works_for(plan.tenant.clone());
     let body = streams.filter(|_| plan.framing != Framing::None);
-    let answered = relay(worker, entered, plan, line, &out, body).await;
+    let answered = relay(worker, entered, plan, line, &out, body, socket).await;
     answered.map_err(|lost| match lost {
         Lost::Refused(why) => refused(why, line),
         _ => refused(Refusal::UpstreamUnavailable, line),
     })
-}
-
-/// The headers, with the authority as the one `Host`.
-fn one_host(parts: &hyper::http::request::Parts) -> Result<Vec<Header<'_>>, Refusal> {
-    if parts.headers.len() >= HEADERS_MAX {
-        return Err(Refusal::HeadersTooLarge);
-    }
-    let authority = parts.uri.authority().map(|a| a.as_str().as_bytes());
-    let host = parts.headers.get("host").map(HeaderValue::as_bytes);
-    if let (Some(authority), Some(host)) = (authority, host)
-        && !authority.eq_ignore_ascii_case(host)
-    {
-        return Err(Refusal::Misdirected);
-    }
-    let mut headers: Vec<Header<'_>> =
-        parts.headers.iter().map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() }).collect();
-    if let (Some(value), None) = (authority, host) {
-        headers.push(Header { name: "host", value });
-    }
-    Ok(headers)
 }
 
 /// To the application and back, up to the head of the answer. The rest comes as the client takes it.
@@ -199,6 +189,7 @@ async fn relay(
     line: &mut Line,
     out: &[u8],
     body: Option<Incoming>,
+    socket: Option<Socket>,
 ) -> Result<Answer, Lost> {
     let client = Rc::clone(&entered.client);
     let seat = tokio::select! {
@@ -239,7 +230,7 @@ async fn relay(
                     seat: Some(seat),
                     sending: sending.ok().flatten(),
                 };
-                return rest.begin(end, line);
+                return rest.begin(end, line, socket);
             }
             Err(Lost::Silent) if reused && may_repeat && !again => again = true,
             Err(lost) => {
@@ -348,12 +339,18 @@ struct Sending {
 
 impl Rest {
     /// Makes the answer of its head.
-    fn begin(mut self, end: usize, line: &mut Line) -> Result<Answer, Lost> {
+    fn begin(mut self, end: usize, line: &mut Line, socket: Option<Socket>) -> Result<Answer, Lost> {
         let mut room = head::room();
         let bytes = self.input.filled()[..end].to_vec();
         let parsed = response::parse(&bytes, &mut room, self.plan.head_only);
+        // to a CONNECT any 2xx would say that it is open
+        let fits = |head: &response::Answer<'_>| match (&socket, head.status) {
+            (Some(socket), 101) => socket.is_answered(head.headers),
+            (None, 101) | (Some(_), 200..300) => false,
+            _ => true,
+        };
         let head = match parsed {
-            Ok(head) if head.status != 101 => head,
+            Ok(head) if fits(&head) => head,
             _ => {
                 line.request_id.clone_from(&self.line.request_id);
                 return Err(Lost::Refused(Refusal::UpstreamBroken));
@@ -363,8 +360,10 @@ impl Rest {
         (self.decoder, self.keeps_alive, self.status) = (head.body, head.keeps_alive, head.status);
         self.client_reads();
         let mut answer = Response::new(Out::Own(Bytes::new()));
-        *answer.status_mut() = StatusCode::from_u16(head.status).map_err(|_| Lost::Refused(Refusal::UpstreamBroken))?;
-        for header in head.kept() {
+        // a CONNECT is answered with 200
+        let status = if head.status == 101 { 200 } else { head.status };
+        *answer.status_mut() = StatusCode::from_u16(status).map_err(|_| Lost::Refused(Refusal::UpstreamBroken))?;
+        for header in head.kept().filter(|h| head.status != 101 || !socket::is_accept(h.name)) {
             add(&mut answer, header.name, header.value);
         }
         if self.plan.security_headers {
@@ -377,7 +376,9 @@ impl Rest {
         }
         add_lines(&mut answer, &self.plan.lines);
         add(&mut answer, "x-request-id", self.line.request_id.as_bytes());
-        if self.decoder.is_end() {
+        if let (101, Some(socket)) = (head.status, socket) {
+            tokio::task::spawn_local(socket.run(Box::new(self)));
+        } else if self.decoder.is_end() {
             self.finish();
         } else {
             *answer.body_mut() = Out::Rest(Box::new(self));

@@ -131,8 +131,8 @@ impl Gateway {
                 let _ = made.send(Ok(()));
                 // a task of its own: what is waited for here is asked again whenever any task was woken
                 let _ = runtime.block_on(runtime.spawn_local(async move {
-                    let worker = Worker::new(index, settings, shared);
-                    run(worker, doors, receiver).await;
+                    // here, because it has tasks of its own that watch servers
+                    run(Worker::new(index, settings, shared), doors, receiver).await;
                 }));
                 // checks of keys may still run
                 runtime.shutdown_background();

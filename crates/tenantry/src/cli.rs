@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, audit, bench, check, complete, completions, doctor, inspect, key, man, plan, registry, rollback, serve,
-    status, tenant, tenants, up, verify,
+    apply, audit, bench, check, complete, completions, doctor, domains, inspect, key, man, plan, registry, rollback,
+    serve, status, tenant, tenants, up, verify,
 };
 use crate::output::Format;
 
@@ -83,6 +83,7 @@ pub(crate) enum Command {
     Tenant(tenant::Args),
     Key(key::Args),
     Tenants(tenants::Args),
+    Domains(domains::Args),
     Registry(registry::Args),
     Audit(audit::Args),
     Completions(completions::Args),

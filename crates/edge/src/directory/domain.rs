@@ -23,6 +23,14 @@ pub fn canonical(text: &str) -> Option<Cow<'_, str>> {
     is_host(&text).then_some(text)
 }
 
+/// The one way to write what a person typed: other scripts become A-labels as browsers make them (UTS 46).
+///
+/// For operators who name a domain, never for what clients send.
+pub fn typed(text: &str) -> Option<String> {
+    let ascii = idna::domain_to_ascii_strict(text.trim().strip_suffix('.').unwrap_or(text.trim())).ok()?;
+    canonical(&ascii).map(Cow::into_owned).filter(|name| is_canonical(name))
+}
+
 /// Whether this is a host name of more than one label, written in the one way.
 pub fn is_canonical(text: &str) -> bool {
     text.contains('.') && is_host(text)
@@ -63,6 +71,34 @@ mod tests {
             ("xn--mnchen-3ya.de", "xn--mnchen-3ya.de"),
         ] {
             assert_eq!(canonical(text).as_deref(), Some(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_people_type_becomes_the_one_way() {
+        for (text, wanted) in [
+            ("Shop.Acme.com.", "shop.acme.com"),
+            (" m\u{fc}nchen.de", "xn--mnchen-3ya.de"),
+            ("MU\u{308}NCHEN.de", "xn--mnchen-3ya.de"),
+            ("xn--mnchen-3ya.de", "xn--mnchen-3ya.de"),
+            ("\u{ff53}hop.acme.com", "shop.acme.com"),
+            ("shop\u{3002}acme.com", "shop.acme.com"),
+            ("fa\u{df}.de", "xn--fa-hia.de"),
+        ] {
+            assert_eq!(typed(text).as_deref(), Some(wanted), "{text}");
+        }
+        for text in [
+            "",
+            "localhost",
+            "*.acme.com",
+            "a..b",
+            "10.0.0.1",
+            "a_b.com",
+            "acme.com/x",
+            "acme.com:443",
+            "xn--example-.org",
+        ] {
+            assert_eq!(typed(text), None, "{text}");
         }
     }
 

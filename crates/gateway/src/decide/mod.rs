@@ -87,7 +87,8 @@ pub(crate) fn read<'a>(worker: &Worker, peer: &Peer, head: &Head<'a>, line: &mut
         seen.drop(at);
         seen.traceparent = None;
     }
-    if head.method.len() > METHOD_BYTES_MAX || matches!(head.method, "TRACE" | "TRACK" | "CONNECT") {
+    let is_none = head.method.len() > METHOD_BYTES_MAX || matches!(head.method, "TRACE" | "TRACK" | "CONNECT");
+    if is_none && !removed(Protection::Methods) {
         return Err(Refusal::Method);
     }
     let framing = seen.ends.framing(head.version)?;
@@ -317,7 +318,7 @@ fn finish(
         }
     }
     waits_for_operator(loaded, facts.as_deref())?;
-    let websocket = seen.websocket && seen.upgrade && head.method == "GET" && head.version == Version::Http11;
+    let websocket = seen.websocket && seen.upgrade && head.method == "GET" && head.version != Version::Http10;
     let mut lines = allowed_origin(loaded, read, route, facts.as_deref(), websocket)?;
     let mut guard = None;
     if let (Some(found), Some(known)) = (&identified, &known) {
@@ -403,7 +404,7 @@ fn allowed_origin(
     match allowed {
         Some(cors) => Ok(cors.lines(origin)),
         // a browser sends cookies along with a web socket, and lets any page read from it
-        None if websocket && !own => Err(Refusal::Origin),
+        None if websocket && !own && !removed(Protection::Origin) => Err(Refusal::Origin),
         None if route.cors.is_some() => Ok("Vary: Origin\r\n".to_owned()),
         None => Ok(String::new()),
     }

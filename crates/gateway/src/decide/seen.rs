@@ -45,7 +45,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Beginnings of names that only the gateway sets.
-const RESERVED_BEGINNINGS: &[&str] = &["x-forwarded-", "x-tenantry-"];
+const RESERVED_BEGINNINGS: &[&str] = &["x-forwarded-", "x-tenantry"];
 
 /// What was seen.
 #[derive(Default)]

@@ -68,7 +68,7 @@ impl Host<'_> {
             let Some(front) = name.strip_suffix(base.as_str()) else { continue };
             match front.strip_suffix('.') {
                 None if front.is_empty() => return Ok(Named::Nobody),
-                Some(label) if settings.reserved_labels.iter().any(|r| r == label) => return Ok(Named::Nobody),
+                Some(label) if is_reserved(settings, label) => return Ok(Named::Nobody),
                 // of deeper names nobody is the owner
                 Some(label) if label.contains('.') => return Err(Refusal::TenantUnknown),
                 Some(label) => return Ok(Named::Slug(label)),
@@ -78,6 +78,10 @@ impl Host<'_> {
         }
         Ok(Named::Domain(name))
     }
+}
+
+fn is_reserved(settings: &Settings, label: &str) -> bool {
+    settings.reserved_labels.iter().any(|r| r == label) && !removed(Protection::Labels)
 }
 
 #[cfg(test)]

@@ -101,6 +101,30 @@ fn attack(scene: &Scene, protection: Protection) -> (&'static str, bool) {
             // far more events than come until somebody looks
             client.until(b"data: 60\n").is_some()
         }),
+        // somebody has registered as `www`
+        Protection::Labels => ("H-09", reaches("www.example.com", "/x", &[], "4")),
+        Protection::Methods => {
+            ("H-17", scene.ask("TRACE /x HTTP/1.1\r\nHost: acme.example.com\r\nCookie: secret\r\n\r\n").1.len() == 1)
+        }
+        Protection::TokenHeader => {
+            let own = serde_json::json!({ "alg": "EdDSA", "kid": "k", "crit": ["exp"], "jku": "https://evil" });
+            ("H-18", with_token(sign(1, &own, &claims(crate::scene::ISSUER, "app", "acme")), "1"))
+        }
+        Protection::KeySecret => {
+            ("H-25", reaches("acme.example.com", "/api/x", &["X-Api-Key: tnt_live_aaaa_aaaaaaaaaaaaaaaaaaaaaaaa"], "1"))
+        }
+        Protection::Withdrawn => ("H-23", {
+            let line = format!("X-Api-Key: {}", crate::scene::ACME_KEY);
+            let before = reaches("acme.example.com", "/api/x", &[&line], "1");
+            scene.withdraw();
+            before && reaches("acme.example.com", "/api/x", &[&line], "1")
+        }),
+        Protection::Origin => ("H-34", {
+            let origin = ["Origin: https://evil.com"];
+            let mut client = scene.client();
+            client.send(get("acme.example.com", "/socket", &[&crate::streams::SOCKET[..], &origin].concat()));
+            client.answer().status == 101
+        }),
     }
 }
 

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+
 /// One request as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
@@ -153,8 +155,13 @@ fn answer(
             }
             Ok(())
         }
-        "socket" => {
-            out.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")?;
+        "socket" | "liar" => {
+            let key = if path.ends_with("liar") { vec!["another".to_owned()] } else { received.all("sec-websocket-key") };
+            let text = format!("{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key.join(""));
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+            let accept = base64::engine::general_purpose::STANDARD.encode(digest);
+            let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket";
+            out.write_all(format!("{head}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes())?;
             let mut room = [0; 1024];
             loop {
                 let count = input.read(&mut room)?;

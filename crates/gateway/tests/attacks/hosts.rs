@@ -124,3 +124,40 @@ fn h15_a_path_is_one_path_for_all() {
     let (answer, received) = scene.get("acme.example.com", "/%61pi/%7Ex?a=%2e%2e", &[&bearer("acme")]);
     assert_eq!((answer.status, received[0].target()), (200, "/api/~x?a=%2e%2e"), "forwarded in its one reading");
 }
+
+#[test]
+fn h12_whoever_keeps_another_proxy_asks_for_names_of_tenants_only() {
+    let scene = Scene::with(|settings| {
+        settings.ask_path = Some("/ask".into());
+        settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    });
+    let ask = |query: &str| scene.get("gateway.internal", &format!("/ask?{query}"), &[]);
+    for query in ["domain=shop.acme.com", "domain=acme.example.com", "domain=SHOP.acme.com", "domain=shop.bolt.com"] {
+        let (answer, received) = ask(query);
+        assert_eq!((answer.status, received.len()), (200, 0), "{query}");
+    }
+    for query in [
+        "",
+        "domain=",
+        "domain=shop.nobody.com",
+        "domain=nobody.example.com",
+        "domain=x.acme.example.com",
+        "domain=example.com",
+        "domain=www.example.com",
+        "domain=localhost",
+        "domain=127.0.0.1",
+        "domain=shop.acme.com:443",
+        "domain=*.acme.com",
+        "domain=shop.acme.com&domain=shop.bolt.com",
+        "domain=shop.acme.com%00",
+        "name=shop.acme.com",
+    ] {
+        let (answer, received) = ask(query);
+        assert_eq!((answer.status, received.len()), (404, 0), "{query}");
+    }
+    scene.suspend(&["acme"]);
+    assert_eq!(ask("domain=shop.acme.com").0.status, 404, "who may not work gets no certificate");
+    // nobody else is told who our tenants are
+    let scene = Scene::with(|settings| settings.ask_path = Some("/ask".into()));
+    assert_eq!(scene.get("gateway.internal", "/ask?domain=shop.acme.com", &[]).0.status, 400);
+}

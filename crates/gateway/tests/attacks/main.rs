@@ -9,7 +9,9 @@ mod scene;
 
 mod ablation;
 mod base;
+mod corpora;
 mod credentials;
+mod frames;
 mod hosts;
 mod issuers;
 mod limits;

@@ -92,6 +92,11 @@ impl Scene {
         requests
     }
 
+    /// Publishes that no key counts any more.
+    pub(crate) fn withdraw(&self) {
+        self.directory.publish(tenants_with(self.directory.generation() + 1, &[], false)).unwrap();
+    }
+
     /// Publishes that these may not work.
     pub(crate) fn suspend(&self, slugs: &[&str]) {
         self.directory.publish(tenants(self.directory.generation() + 1, slugs)).unwrap();
@@ -105,9 +110,15 @@ pub(crate) fn get(host: &str, path: &str, lines: &[&str]) -> String {
 }
 
 pub(crate) fn tenants(generation: u64, suspended: &[&str]) -> tenantry_edge::directory::Snapshot {
+    tenants_with(generation, suspended, true)
+}
+
+fn tenants_with(generation: u64, suspended: &[&str], keys: bool) -> tenantry_edge::directory::Snapshot {
     let mut builder = SnapshotBuilder::new(KeyKind::Integer, generation);
-    for (key, slug, secret) in [(1, "acme", Some(ACME_KEY)), (2, "bolt", Some(BOLT_KEY)), (3, "slow", None)] {
-        let credentials = secret.map(|secret| Credential {
+    for (key, slug, secret) in
+        [(1, "acme", Some(ACME_KEY)), (2, "bolt", Some(BOLT_KEY)), (3, "slow", None), (4, "www", None)]
+    {
+        let credentials = secret.filter(|_| keys).map(|secret| Credential {
             id: secret.split('_').nth(2).unwrap().into(),
             verifier: Verifier::from_password(secret.as_bytes(), &[9; 16], 4096).unwrap().to_text().as_str().into(),
             expires_at: None,

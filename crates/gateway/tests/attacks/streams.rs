@@ -2,7 +2,7 @@
 
 use crate::scene::{Scene, get};
 
-const SOCKET: [&str; 4] =
+pub(crate) const SOCKET: [&str; 4] =
     ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: eA=="];
 
 #[test]

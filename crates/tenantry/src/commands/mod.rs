@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod domains;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod man;
@@ -61,6 +62,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Tenant(args) => tenant::run(args, settings).await,
         Command::Key(args) => key::run(args, settings).await,
         Command::Tenants(args) => tenants::run(args, settings).await,
+        Command::Domains(args) => domains::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),
         Command::Audit(args) => audit::run(args, settings).await,
         Command::Completions(args) => completions::run(args, settings),

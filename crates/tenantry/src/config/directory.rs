@@ -141,6 +141,22 @@ impl Stored {
         self.changed(file, change)
     }
 
+    /// Puts another list in its place. Whoever made it knows nothing of host names: those that its tenants have here
+    /// stay theirs.
+    pub(crate) fn publish(&self, mut list: DirectoryFile) -> Result<(), Failure> {
+        let _lock = self.lock()?;
+        let before = self.read_if_there().unwrap_or_else(|failure| {
+            tracing::error!("host names of tenants are lost: {failure}");
+            None
+        });
+        for old in before.into_iter().flat_map(|file| file.tenants) {
+            if let Some(tenant) = list.tenants.iter_mut().find(|t| t.key == old.key && t.domains.is_empty()) {
+                (tenant.domains, tenant.domain_claims) = (old.domains, old.domain_claims);
+            }
+        }
+        self.changed(list, |_| Ok(()))
+    }
+
     fn changed<T>(
         &self,
         mut file: DirectoryFile,
@@ -165,5 +181,35 @@ impl Stored {
                 .because(e)
                 .code("file-unwritable")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
+
+    use super::*;
+
+    #[test]
+    fn a_list_that_knows_no_host_names_leaves_them_whose_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tenants.json");
+        let list = |more: &str| {
+            let tenants = format!(r#"[{{"key": 1, "slug": "acme"{more}}}, {{"key": 2, "slug": "bolt"}}]"#);
+            DirectoryFile::parse(&format!(r#"{{"format": 1, "keyKind": "integer", "tenants": {tenants}}}"#)).unwrap()
+        };
+        let stored = Stored::at(path.clone());
+        stored.publish(list("")).unwrap();
+        let claim = r#"{"domain": "new.acme.com", "token": "t", "claimedAt": "2027-01-31T12:00:00Z"}"#;
+        let own = format!(r#", "domains": ["shop.acme.com"], "domainClaims": [{claim}]"#);
+        std::fs::write(&path, list(&own).to_json().unwrap()).unwrap();
+        stored.publish(list(r#", "state": "suspended""#)).unwrap();
+        let acme = stored.read().unwrap().tenants.swap_remove(0);
+        assert_eq!((acme.domains, acme.domain_claims.len()), (vec!["shop.acme.com".to_owned()], 1));
+        assert_eq!(acme.state, tenantry_edge::directory::TenantState::Suspended);
+        // what cannot be read stops nobody from being told who is suspended
+        std::fs::write(&path, "rubbish").unwrap();
+        stored.publish(list("")).unwrap();
+        assert!(stored.read().unwrap().tenants[0].domains.is_empty());
     }
 }

@@ -7,6 +7,7 @@ mod bad_input;
 mod console;
 mod contracts;
 mod control;
+mod domains;
 mod gateway;
 mod help;
 mod proxy;

@@ -1,5 +1,5 @@
-// The two ways to the database: the one login of old times, and the walled one. Routes see only `Database`, and their
-// queries are the same in both.
+// The ways to the database: the one login of old times, the walled logins, and tenantry's proxy behind its gateway. Routes
+// see only `Database`, and their queries are the same in all.
 
 import type { QueryResult, QueryResultRow } from "pg";
 
@@ -19,9 +19,16 @@ export interface WriteKey {
   revoked_at: Date | null;
 }
 
+/** Whom a request is for. */
+export interface Caller {
+  workspaceId: string;
+  /** What the gateway gave for the proxy, where there is one. */
+  pass?: string | undefined;
+}
+
 export interface Database {
   /** Runs `work` in one transaction for one workspace. */
-  inWorkspace<T>(workspaceId: string, work: (session: Session) => Promise<T>): Promise<T>;
+  inWorkspace<T>(caller: Caller, work: (session: Session) => Promise<T>): Promise<T>;
   /** Looks a member up by login e-mail, before a workspace is known. */
   memberByEmail(email: string): Promise<Member | undefined>;
   /** Looks the workspace of a write key up. */

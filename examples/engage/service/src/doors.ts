@@ -2,7 +2,7 @@
 
 import { scrypt, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
-import type { Database } from "./database.js";
+import type { Caller, Database } from "./database.js";
 import { Problem } from "./problem.js";
 
 const derive = promisify(scrypt) as (password: string, salt: Buffer, length: number) => Promise<Buffer>;
@@ -21,18 +21,25 @@ export async function login(database: Database, body: Record<string, unknown>): 
   return { memberId: member.id, workspaceId: member.workspace_id };
 }
 
-export async function track(database: Database, writeKey: string | undefined, body: Record<string, unknown>): Promise<{ id: string }> {
+/** `caller` is whom the request says it is for, if it says so: then the write key has to be of that workspace. */
+export async function track(
+  database: Database,
+  caller: Caller | undefined,
+  writeKey: string | undefined,
+  body: Record<string, unknown>,
+): Promise<{ id: string }> {
   const { contact, name } = body;
   if (typeof contact !== "string" || typeof name !== "string") {
     throw new Problem(400, "INVALID_VALUE", "contact and name are texts.");
   }
   const known = writeKey === undefined ? undefined : await database.writeKey(writeKey);
-  if (!known || known.revoked_at) throw new Problem(401, "WRONG_WRITE_KEY", "The write key is not known.");
-  return database.inWorkspace(known.workspace_id, async (session) => {
+  const fits = known && !known.revoked_at && (!caller || caller.workspaceId === known.workspace_id);
+  if (!fits) throw new Problem(401, "WRONG_WRITE_KEY", "The write key is not known.");
+  return database.inWorkspace({ workspaceId: known.workspace_id, pass: caller?.pass }, async (session) => {
     const { rows } = await session.query<{ id: string }>(
       `INSERT INTO events (workspace_id, contact_id, name)
-       SELECT $1, c.id, $3 FROM contacts c WHERE c.workspace_id = $1 AND c.external_id = $2 RETURNING id`,
-      [known.workspace_id, contact, name],
+       SELECT c.workspace_id, c.id, $2 FROM contacts c WHERE c.external_id = $1 RETURNING id`,
+      [contact, name],
     );
     if (!rows[0]) throw new Problem(404, "NOT_FOUND", "There is no such contact.");
     return rows[0];

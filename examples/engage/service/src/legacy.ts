@@ -2,7 +2,7 @@
 // makes a query respect it.
 
 import pg from "pg";
-import type { Database, Member, Session, WriteKey } from "./database.js";
+import type { Caller, Database, Member, Session, WriteKey } from "./database.js";
 
 export function legacy(url: string): Database {
   const pool = new pg.Pool({ connectionString: url, max: 10, application_name: "engage (legacy)" });
@@ -13,7 +13,7 @@ export function legacy(url: string): Database {
   }
 
   return {
-    async inWorkspace<T>(_workspaceId: string, work: (session: Session) => Promise<T>): Promise<T> {
+    async inWorkspace<T>(_caller: Caller, work: (session: Session) => Promise<T>): Promise<T> {
       const client = await pool.connect();
       let broken = true;
       try {

@@ -1,6 +1,9 @@
-// LEGACY=1 with DATABASE_URL: the old login, no wall. Otherwise CREDENTIALS names the file `tenantry apply` wrote.
+// LEGACY=1 with DATABASE_URL: the old login, no wall. PROXY_URL: tenantry's proxy, behind tenantry's gateway. Otherwise
+// CREDENTIALS names the file `tenantry apply` wrote.
 
+import type { Database } from "./database.js";
 import { legacy } from "./legacy.js";
+import { proxied } from "./proxied.js";
 import { server } from "./server.js";
 import { walled } from "./walled.js";
 
@@ -11,10 +14,13 @@ function needed(name: string, meaning: string): string {
   process.exit(2);
 }
 
-const database =
-  process.env["LEGACY"] === "1"
-    ? legacy(needed("DATABASE_URL", "where the old login connects"))
-    : walled(needed("CREDENTIALS", "the credentials file that tenantry apply wrote (or LEGACY=1 for the old login)"));
+function chosen(): Database {
+  if (process.env["LEGACY"] === "1") return legacy(needed("DATABASE_URL", "where the old login connects"));
+  if (process.env["PROXY_URL"]) return proxied(process.env["PROXY_URL"]);
+  return walled(needed("CREDENTIALS", "the credentials file that tenantry apply wrote (or PROXY_URL, or LEGACY=1 for the old login)"));
+}
+
+const database = chosen();
 const http = server(database);
 http.listen(Number(process.env["PORT"] ?? 8080), "127.0.0.1", () => {
   const address = http.address();

@@ -1,8 +1,8 @@
 // HTTP in, JSON out. The header X-Workspace-Id says which workspace a request is for: whoever stands in front of this
-// service has checked that the caller belongs there.
+// service has checked that the caller belongs there. Behind tenantry's gateway X-Tenantry-Pass proves it to the database.
 
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { Database } from "./database.js";
+import type { Caller, Database } from "./database.js";
 import { login, track } from "./doors.js";
 import { Problem, problemOf } from "./problem.js";
 import { count, create, list, read, RESOURCES, update } from "./resources.js";
@@ -33,27 +33,28 @@ async function answer(database: Database, request: IncomingMessage): Promise<[nu
   if (more.length > 0) throw new Problem(404, "NOT_FOUND", "There is no such route.");
   if (route === "GET health") return [200, { status: "ok" }];
   if (route === "POST login") return [200, await login(database, await json(request))];
-  if (route === "POST events") return [202, await track(database, header(request, "x-write-key"), await json(request))];
+  if (route === "POST events") return [202, await track(database, callerOf(request), header(request, "x-write-key"), await json(request))];
 
   const resource = Object.hasOwn(RESOURCES, first) ? RESOURCES[first] : undefined;
   if (!resource) throw new Problem(404, "NOT_FOUND", "There is no such route.");
-  const workspaceId = workspaceOf(request);
+  const caller = callerOf(request);
+  if (!caller) throw new Problem(400, "MISSING_WORKSPACE", "Send the header X-Workspace-Id.");
   const body = request.method === "POST" || request.method === "PATCH" ? await json(request) : {};
-  return database.inWorkspace(workspaceId, async (session): Promise<[number, unknown]> => {
+  return database.inWorkspace(caller, async (session): Promise<[number, unknown]> => {
     if (request.method === "GET" && second === undefined) return [200, { items: await list(session, resource, url.searchParams) }];
     if (request.method === "GET" && second === "count") return [200, await count(session, resource)];
     if (request.method === "GET" && second) return [200, await read(session, resource, second)];
-    if (request.method === "POST" && second === undefined) return [201, await create(session, resource, workspaceId, body)];
+    if (request.method === "POST" && second === undefined) return [201, await create(session, resource, caller.workspaceId, body)];
     if (request.method === "PATCH" && second) return [200, await update(session, resource, second, body)];
     throw new Problem(405, "METHOD_NOT_ALLOWED", "This route does not know that method.");
   });
 }
 
-function workspaceOf(request: IncomingMessage): string {
+function callerOf(request: IncomingMessage): Caller | undefined {
   const id = header(request, "x-workspace-id");
-  if (id === undefined) throw new Problem(400, "MISSING_WORKSPACE", "Send the header X-Workspace-Id.");
+  if (id === undefined) return undefined;
   if (!UUID.test(id)) throw new Problem(400, "INVALID_WORKSPACE", "X-Workspace-Id is a uuid.");
-  return id.toLowerCase();
+  return { workspaceId: id.toLowerCase(), pass: header(request, "x-tenantry-pass") };
 }
 
 function header(request: IncomingMessage, name: string): string | undefined {

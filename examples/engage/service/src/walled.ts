@@ -3,7 +3,7 @@
 
 import { readCredentials, signSession, type Credentials } from "@tenantry/sdk";
 import pg from "pg";
-import type { Database, Member, Session, WriteKey } from "./database.js";
+import type { Caller, Database, Member, Session, WriteKey } from "./database.js";
 import { Problem } from "./problem.js";
 
 /** How long a request waits for a free connection, in milliseconds. */
@@ -101,7 +101,7 @@ export function walled(path: string): Database {
   }
 
   return {
-    inWorkspace<T>(workspaceId: string, work: (session: Session) => Promise<T>): Promise<T> {
+    inWorkspace<T>({ workspaceId }: Caller, work: (session: Session) => Promise<T>): Promise<T> {
       return lend(async (client, slot) => {
         await client.query("BEGIN");
         try {

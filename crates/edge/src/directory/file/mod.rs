@@ -175,6 +175,24 @@ pub struct TenantEntry {
     /// Host names of its own: lower case, no dot at the end, other scripts as `xn--…`. No two tenants share one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<String>,
+    /// Host names that it says are its own, and how that was proven. `tenantry domains` writes these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domain_claims: Vec<DomainClaim>,
+}
+
+/// A tenant's word that a host name is its own. It counts once it stands in `domains` too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct DomainClaim {
+    /// The host name, as in `domains`.
+    pub domain: String,
+    /// What has to stand in the name system for it: made for this one claim.
+    pub token: String,
+    /// When it was said, like 2027-01-31T12:00:00Z.
+    pub claimed_at: String,
+    /// When it was seen in the name system. Left out: not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven_at: Option<String>,
 }
 
 /// A tenant's own limits. What is left out is as its plan says.

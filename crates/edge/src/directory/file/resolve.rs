@@ -7,7 +7,8 @@ use std::time::Duration;
 use tenantry_model::TenantKey;
 
 use super::verifier::is_scram_verifier;
-use super::{Bound, CredentialEntry, DirectoryFile, FileError, LimitEntry, PlanEntry, TenantEntry};
+use super::{Bound, CredentialEntry, DirectoryFile, DomainClaim, FileError, LimitEntry, PlanEntry, TenantEntry};
+use crate::directory::domain::is_canonical;
 use crate::directory::facts::WEIGHT_MAX;
 use crate::directory::{Credential, Limits, Snapshot, SnapshotBuilder, TenantFacts};
 
@@ -77,6 +78,7 @@ fn facts(key: TenantKey, tenant: &TenantEntry, plan: &(Arc<str>, Limits)) -> Res
         }
         credentials.push(credential(entry)?);
     }
+    tenant.domain_claims.iter().try_for_each(|claim| fits(claim, tenant))?;
     let slug = tenant.slug.as_deref().map(Arc::from);
     let domains = tenant.domains.iter().map(|d| Arc::from(d.as_str())).collect();
     Ok(TenantFacts { key, slug, state: tenant.state, plan: plan.0.clone(), limits, credentials, domains })
@@ -101,6 +103,24 @@ fn credential(entry: &CredentialEntry) -> Result<Credential, String> {
         verifier: entry.verifier.as_str().into(),
         expires_at: expires_at.map(jiff::Timestamp::as_second),
     })
+}
+
+/// A claim says nothing to gateways; what it says to people must mean something all the same.
+fn fits(claim: &DomainClaim, tenant: &TenantEntry) -> Result<(), String> {
+    let DomainClaim { domain, token, claimed_at, proven_at } = claim;
+    if !is_canonical(domain) {
+        return Err(format!("claims the domain `{domain}`, which is no host name as `domains` has them"));
+    }
+    name("the token of a claim", token)?;
+    for (key, time) in [("claimedAt", Some(claimed_at)), ("provenAt", proven_at.as_ref())] {
+        if time.is_some_and(|t| t.parse::<jiff::Timestamp>().is_err()) {
+            return Err(format!("`{key}` of the claim of `{domain}` is not a time like 2027-01-31T12:00:00Z"));
+        }
+    }
+    if tenant.domain_claims.iter().filter(|c| c.domain == *domain).count() > 1 {
+        return Err(format!("claims `{domain}` twice: keep one claim"));
+    }
+    Ok(())
 }
 
 fn name(what: &str, text: &str) -> Result<(), String> {

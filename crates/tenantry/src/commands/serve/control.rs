@@ -17,7 +17,6 @@ use crate::config::control::{build, section};
 use crate::config::directory::Stored;
 use crate::errors::Failure;
 use crate::output::Output;
-use crate::output::files;
 
 /// How often to look whether the directory changed: what is committed is out within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -125,7 +124,8 @@ fn loses_nobody(path: &Path, published: &Published) -> Result<(), Failure> {
 }
 
 fn write(path: &Path, published: &Published) -> Result<i64, Failure> {
-    files::replace(path, &published.text)?;
+    let list = DirectoryFile::parse(&published.text);
+    Stored::at(path.to_owned()).publish(list.map_err(|e| Failure::bug("read the directory to publish").because(e))?)?;
     tracing::info!("{} tenants published in {}", published.tenants, path.display());
     Ok(published.generation)
 }

@@ -113,6 +113,7 @@ fn merge(
                     limits: Default::default(),
                     credentials: Vec::new(),
                     domains: Vec::new(),
+                    domain_claims: Vec::new(),
                 });
             }
         }

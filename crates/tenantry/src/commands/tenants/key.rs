@@ -115,6 +115,6 @@ fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, Failure> {
     Ok(bytes)
 }
 
-fn random_hex<const N: usize>() -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn random_hex<const N: usize>() -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(random::<N>()?.iter().map(|b| format!("{b:02x}")).collect()))
 }

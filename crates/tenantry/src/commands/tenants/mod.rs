@@ -38,7 +38,7 @@ Exit codes: 0 done, 2 could not do its work.";
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
-    /// The tenants' file [default: the one in [proxy.databases] of the configuration, else tenants.json]
+    /// The tenants' file [default: the one in [gateway] or [proxy.databases] of the configuration, else tenants.json]
     #[arg(long, global = true, env = "TENANTRY_DIRECTORY", value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -81,25 +81,30 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     Ok(Outcome::Fine)
 }
 
-/// The file that the proxy's databases name, if they name one; otherwise the default place.
-fn configured(registry: &RegistryFile) -> Result<PathBuf, Failure> {
+/// The file that the gateway or the proxy's databases name, if they name one; otherwise the default place.
+pub(super) fn configured(registry: &RegistryFile) -> Result<PathBuf, Failure> {
     let base = registry.path().parent().map(PathBuf::from).unwrap_or_default();
     let databases = registry.content.proxy.as_ref().and_then(|p| p.get("databases")?.as_object());
     let named = databases.into_iter().flatten().filter_map(|(_, d)| d.get("directory")?.as_str());
-    let mut named: Vec<PathBuf> = named.map(|file| base.join(file)).collect();
+    let gateway = registry.content.gateway.as_ref().and_then(|g| g.get("tenants")?.as_str());
+    let mut named: Vec<PathBuf> = named.chain(gateway).map(|file| base.join(file)).collect();
     named.sort();
     named.dedup();
     match named.as_slice() {
         [] => Ok(PathBuf::from(FILE_DEFAULT)),
         [one] => Ok(one.clone()),
-        [..] => Err(Failure::caller("the proxy's databases have several tenants' files")
+        [..] => Err(Failure::caller("the configuration names several tenants' files")
             .code("directory-file")
             .remedy("say which with --file")),
     }
 }
 
 /// The tenant of this slug or key.
-fn find<'a>(file: &'a mut DirectoryFile, stored: &Stored, name: &str) -> Result<&'a mut TenantEntry, Failure> {
+pub(super) fn find<'a>(
+    file: &'a mut DirectoryFile,
+    stored: &Stored,
+    name: &str,
+) -> Result<&'a mut TenantEntry, Failure> {
     let by_slug = file.tenants.iter().position(|t| t.slug.as_deref() == Some(name));
     let at = by_slug.or_else(|| file.tenants.iter().position(|t| t.key == name)).ok_or_else(|| {
         Failure::new(tenantry_model::Class::Missing, format!("{} lists no tenant `{name}`", stored.path().display()))
@@ -109,6 +114,6 @@ fn find<'a>(file: &'a mut DirectoryFile, stored: &Stored, name: &str) -> Result<
 }
 
 /// What a tenant is called: its slug, or its key where it has none.
-fn name_of(tenant: &TenantEntry) -> &str {
+pub(super) fn name_of(tenant: &TenantEntry) -> &str {
     tenant.slug.as_deref().unwrap_or(&tenant.key)
 }

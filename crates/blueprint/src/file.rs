@@ -38,6 +38,9 @@ pub struct Blueprint {
     /// Tables without a tenant, and why each is: what verify need not call unprotected.
     #[serde(default)]
     pub open_tables: Vec<OpenTable>,
+    /// What is counted for each tenant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<CountedResource>,
     /// Steps in order. `complete` ones come after all `apply` ones.
     pub steps: Vec<Step>,
     /// What a person should know. Those that block keep apply from starting.
@@ -55,6 +58,9 @@ pub struct RoleNames {
     pub runtime: Ident,
     /// The runtime logins.
     pub slots: Vec<Ident>,
+    /// Group of those that set limits and read usage. NOLOGIN. Only where resources are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Ident>,
 }
 
 /// How rows of a table are bound to a tenant.
@@ -107,6 +113,30 @@ pub struct OpenTable {
     pub class: Class,
     /// Why, in the registry's words or the rules'.
     pub reason: String,
+}
+
+/// A resource that is counted for each tenant, and what guards it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CountedResource {
+    /// Its name.
+    pub name: String,
+    /// The table.
+    pub table: QualifiedName,
+    /// Its tenant column.
+    pub tenant: Ident,
+    /// `rows`, `sum` or `monthly`.
+    pub measure: String,
+    /// The column that is summed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<Ident>,
+    /// The condition, as SQL over `tenantry_row`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// The column of a condition that is `column IS NULL` and no more: how rows are thrown away softly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub null_column: Option<Ident>,
+    /// Every relation under guard, with the triggers on it.
+    pub guards: std::collections::BTreeMap<String, Vec<Ident>>,
 }
 
 /// When a step runs.
@@ -448,9 +478,11 @@ mod tests {
                 owner: name("shop_owner"),
                 runtime: name("shop_rt"),
                 slots: vec![name("shop_slot_01")],
+                quota: None,
             },
             tables: vec![],
             open_tables: vec![],
+            resources: vec![],
             steps: vec![Step {
                 id: "policies:public.item".into(),
                 kind: "policies".into(),

@@ -132,11 +132,22 @@ pub struct CountedResource {
     /// The condition, as SQL over `tenantry_row`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// The column of a condition that is `column IS NULL` and no more: how rows are thrown away softly.
+    /// How a row is thrown away softly and brought back, where the condition says so plainly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub null_column: Option<Ident>,
+    pub soft: Option<SoftDelete>,
     /// Every relation under guard, with the triggers on it.
     pub guards: std::collections::BTreeMap<String, Vec<Ident>>,
+}
+
+/// A column whose value decides alone whether a row is counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SoftDelete {
+    /// The column.
+    pub column: Ident,
+    /// Its value in a row that was thrown away, as SQL.
+    pub away: String,
+    /// Its value in a row that counts, as SQL.
+    pub back: String,
 }
 
 /// When a step runs.

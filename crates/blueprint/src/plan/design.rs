@@ -164,8 +164,8 @@ pub(crate) struct ResourceDesign {
     pub(crate) relations: Vec<(QualifiedName, bool)>,
     /// The columns that are read to count.
     pub(crate) reads: Vec<Ident>,
-    /// The column of a condition that is `column IS NULL` and no more.
-    pub(crate) null_column: Option<Ident>,
+    /// How a row is thrown away softly and brought back.
+    pub(crate) soft: Option<crate::file::SoftDelete>,
     /// The limit of tenants for which nobody chose one.
     pub(crate) limit: Option<u64>,
 }

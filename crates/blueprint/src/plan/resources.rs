@@ -4,8 +4,8 @@ use tenantry_model::{Ident, KeyKind, QualifiedName};
 
 use super::design::{Design, ResourceDesign};
 use super::findings::blocking;
-use crate::catalog::{Catalog, Column, TableKind};
-use crate::file::{CountedResource, Finding};
+use crate::catalog::{Catalog, Column, Table, TableKind};
+use crate::file::{CountedResource, Finding, SoftDelete};
 use crate::quota::guard::{Guard, Measure};
 use crate::registry::condition::{Condition, Value};
 use crate::registry::{MeasureWord, ResourceEntry};
@@ -58,7 +58,7 @@ fn one(design: &Design<'_>, name: &str, entry: &ResourceEntry) -> Result<Resourc
             "a restrictive policy of the application stands on {table}, so it could not be counted whole"
         ));
     }
-    let inherits = |t: &crate::catalog::Table| t.kind != TableKind::Partition && !t.parents.is_empty();
+    let inherits = |t: &Table| t.kind != TableKind::Partition && !t.parents.is_empty();
     if inherits(t.table) || design.catalog.children(&table).any(inherits) {
         return Err(format!("{table} takes part in inheritance: a row would count with the parent and with the child"));
     }
@@ -98,10 +98,7 @@ fn one(design: &Design<'_>, name: &str, entry: &ResourceEntry) -> Result<Resourc
             comparable(design.catalog, existing(column)?, leaf)?;
         }
     }
-    let null_column = match &condition {
-        Some(Condition::Null(column)) => Some(column.clone()),
-        _ => None,
-    };
+    let soft = condition.as_ref().and_then(|c| soft(t.table, c));
     let guard = Guard {
         resource: name.to_owned(),
         table: table.clone(),
@@ -122,7 +119,36 @@ fn one(design: &Design<'_>, name: &str, entry: &ResourceEntry) -> Result<Resourc
         }
     }
     let relations = t.relations().map(|r| (r.name.clone(), r.partition_key.is_none())).collect();
-    Ok(ResourceDesign { guard, relations, reads, null_column, limit: entry.default_limit() })
+    Ok(ResourceDesign { guard, relations, reads, soft, limit: entry.default_limit() })
+}
+
+/// How a row comes to count no more, and comes back, where one column alone decides.
+fn soft(table: &Table, condition: &Condition) -> Option<SoftDelete> {
+    let of = |column: &Ident, away: &str, back: &str| {
+        Some(SoftDelete { column: column.clone(), away: away.to_owned(), back: back.to_owned() })
+    };
+    match condition {
+        Condition::Null(column) => {
+            let kind = table.column(column.as_str())?.data_type.as_str();
+            let away = match kind {
+                "boolean" => "true",
+                "smallint" | "integer" | "bigint" | "numeric" => "1",
+                "date" => "current_date",
+                _ if kind.starts_with("timestamp") => "pg_catalog.now()",
+                "uuid" => "pg_catalog.gen_random_uuid()",
+                "text" => "'x'",
+                _ => return None,
+            };
+            of(column, away, "NULL")
+        }
+        Condition::Flag(column) | Condition::Compare(column, "=", Value::Bool(true)) => of(column, "false", "true"),
+        Condition::Compare(column, "=", Value::Bool(false)) => of(column, "true", "false"),
+        Condition::Not(inner) => match inner.as_ref() {
+            Condition::Flag(column) => of(column, "true", "false"),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The comparison gives the same for every session, whatever its settings are.
@@ -168,7 +194,7 @@ pub(super) fn counted(design: &Design<'_>) -> Vec<CountedResource> {
                 _ => None,
             },
             condition: r.guard.condition.clone(),
-            null_column: r.null_column.clone(),
+            soft: r.soft.clone(),
             guards: r.relations.iter().map(|(name, leaf)| (name.to_string(), r.guard.triggers(*leaf))).collect(),
         })
         .collect()

@@ -49,6 +49,17 @@ const ROW_EVENTS: [(&str, &str); 3] = [
     ("delete", "AFTER DELETE ON {} REFERENCING OLD TABLE AS tenantry_old"),
 ];
 
+/// Names of the triggers of a resource on a relation, by the word of its measure.
+pub fn names(resource: &str, measure: &str, holds_rows: bool) -> Vec<Ident> {
+    let events = ROW_EVENTS.iter().map(|(word, _)| *word);
+    let all = events.chain(holds_rows.then_some("truncate"));
+    all.filter(|w| measure != Measure::Monthly.word() || *w == "insert").map(|w| trigger(resource, w)).collect()
+}
+
+fn trigger(resource: &str, word: &str) -> Ident {
+    Ident::composed("tenantry_quota_", resource, &format!("_{word}"))
+}
+
 impl Guard {
     /// The function behind the triggers.
     pub fn function(&self) -> QualifiedName {
@@ -67,13 +78,11 @@ impl Guard {
     /// Names of the triggers on a relation. Only one that holds rows is told of TRUNCATE: that of a parent fires the
     /// triggers of all its partitions.
     pub fn triggers(&self, holds_rows: bool) -> Vec<Ident> {
-        let events = ROW_EVENTS.iter().map(|(word, _)| *word);
-        let all = events.chain(holds_rows.then_some("truncate"));
-        all.filter(|w| self.measure != Measure::Monthly || *w == "insert").map(|w| self.trigger(w)).collect()
+        names(&self.resource, self.measure.word(), holds_rows)
     }
 
     fn trigger(&self, word: &str) -> Ident {
-        Ident::composed("tenantry_quota_", &self.resource, &format!("_{word}"))
+        trigger(&self.resource, word)
     }
 
     /// Makes the triggers of a relation. They go on the table and on each partition: a statement fires only those of

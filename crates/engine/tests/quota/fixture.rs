@@ -21,7 +21,7 @@ pub(crate) struct Fixture {
     pub(crate) target: Target,
     pub(crate) blueprint: Blueprint,
     pub(crate) options: Options,
-    _db: Option<Database>,
+    db: Option<Database>,
     _folder: tempfile::TempDir,
 }
 
@@ -67,7 +67,12 @@ impl Fixture {
         if until == Until::Completed {
             apply::complete(&target, &options, &Silent).await.unwrap_or_else(|e| panic!("{e}"));
         }
-        Self { target, blueprint, options, _db: db, _folder: folder }
+        Self { target, blueprint, options, db, _folder: folder }
+    }
+
+    /// The database, where the fixture has one.
+    pub(crate) fn database(&self) -> &Database {
+        self.db.as_ref().unwrap()
     }
 
     /// The superuser: past every policy, and past no guard.

@@ -4,4 +4,9 @@
 
 mod counting;
 mod fixture;
+mod hierarchy;
+mod limits;
 mod race;
+mod reservations;
+mod rights;
+mod upkeep;

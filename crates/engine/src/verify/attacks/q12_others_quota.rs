@@ -13,7 +13,7 @@ pub(super) const ATTACK: Attack = Attack {
 };
 
 /// What the application may call: both ask the context whose the call is.
-const OPEN: [&str; 2] = ["quota_mine", "use_reservation"];
+pub(super) const OPEN: [&str; 2] = ["quota_mine", "use_reservation"];
 
 async fn run(stage: &Stage) -> Verdict {
     let mut tally = Tally::default();

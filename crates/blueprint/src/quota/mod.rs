@@ -10,6 +10,7 @@
 //!
 //! What it refuses to do: it decides about no plan, sends no warning, and trusts no number that a caller names.
 
+pub(crate) mod counted;
 pub mod guard;
 
 use tenantry_model::{Ident, KeyKind};

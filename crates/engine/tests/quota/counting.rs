@@ -281,3 +281,30 @@ async fn there_and_back_gives_the_exact_catalog() {
         assert!((dump(&db), dump_roles(&db)) == before, "{major}: the dumps differ");
     }
 }
+
+#[tokio::test]
+async fn an_administrator_who_is_no_superuser_gets_there_and_back() {
+    for major in available() {
+        let db = postgres(major).database("managed").await;
+        let admin = db.login("admin", "CREATEROLE").await;
+        let role = db.role("admin");
+        db.execute(&format!(
+            "ALTER DATABASE \"{}\" OWNER TO \"{role}\"; ALTER SCHEMA public OWNER TO \"{role}\"",
+            db.name()
+        ))
+        .await;
+        let client = plain(&admin).await;
+        client.batch_execute(SCHEMA).await.unwrap();
+        client.close().await;
+        let before = (dump(&db), dump_roles(&db));
+        let fixture = Fixture::on(admin, None, Until::Completed, "").await;
+        let mut app = fixture.runtime().await;
+        app.begin(1).await;
+        app.client.batch_execute("INSERT INTO note (code) SELECT NULL FROM generate_series(1, 95)").await.unwrap();
+        assert_eq!(code(app.client.batch_execute("INSERT INTO note (code) VALUES (NULL)").await), "53400", "{major}");
+        app.client.batch_execute("ROLLBACK").await.unwrap();
+        app.client.close().await;
+        apply::rollback(&fixture.target, &fixture.options, &Silent).await.unwrap_or_else(|e| panic!("{major}: {e}"));
+        assert!((dump(&db), dump_roles(&db)) == before, "{major}: the dumps differ");
+    }
+}

@@ -124,3 +124,75 @@ async fn a_limit_that_is_set_while_many_write_is_exact_from_then_on() {
     let rows: i64 = client.query_one("SELECT count(*) FROM note WHERE team_id = 2", &[]).await.unwrap().get(0);
     assert_eq!(rows, used);
 }
+
+/// Two transactions of one tenant make rows of two resources in opposite order.
+async fn crossed(fixture: &Fixture) -> Vec<String> {
+    let (one, two) = (fixture.admin().await, fixture.admin().await);
+    let (note, file) = ("INSERT INTO note (team_id) VALUES (1)", "INSERT INTO file (team_id, bytes) VALUES (1, 1)");
+    for client in [&one, &two] {
+        // a wait becomes an answer
+        client.batch_execute("SET lock_timeout = '1s'; BEGIN").await.unwrap();
+    }
+    let mut said = Vec::new();
+    for (client, sql) in [(&one, note), (&two, file), (&one, file), (&two, note)] {
+        said.push(match client.batch_execute(sql).await {
+            Ok(()) => "ok".to_owned(),
+            refused => code(refused),
+        });
+    }
+    for client in [&one, &two] {
+        client.batch_execute("ROLLBACK").await.unwrap();
+    }
+    said
+}
+
+#[tokio::test]
+async fn without_a_limit_and_with_split_counters_no_writer_waits_for_another() {
+    let fixture = Fixture::new("waits").await;
+    let client = fixture.admin().await;
+    for resource in ["notes", "bytes"] {
+        fixture.limit(&client, 1, resource, None).await;
+    }
+    assert_eq!(crossed(&fixture).await, ["ok", "ok", "ok", "ok"]);
+    for resource in ["notes", "bytes"] {
+        fixture.limit(&client, 1, resource, Some(1_000_000)).await;
+    }
+    assert_eq!(crossed(&fixture).await[2], "55P03", "one counter is one row, which this test could see");
+    // every connection has a share of its own
+    for resource in ["notes", "bytes"] {
+        client.execute("SELECT tenantry.quota_set_hot(1, $1, 256)", &[&resource]).await.unwrap();
+        let grant = "UPDATE tenantry.quota_shard SET granted = 1000 WHERE tenant = 1 AND resource = $1";
+        client.execute(grant, &[&resource]).await.unwrap();
+        let lend = "UPDATE tenantry.quota SET lent = 256000 WHERE tenant = 1 AND resource = $1";
+        client.execute(lend, &[&resource]).await.unwrap();
+    }
+    assert_eq!(crossed(&fixture).await, ["ok", "ok", "ok", "ok"]);
+    fixture.is_exact(&client).await;
+}
+
+#[tokio::test]
+async fn a_stricter_isolation_is_refused_rather_than_wrong() {
+    let fixture = Fixture::new("strict").await;
+    let client = fixture.admin().await;
+    fixture.limit(&client, 1, "notes", Some(6)).await;
+    let other = fixture.admin().await;
+    for level in ["REPEATABLE READ", "SERIALIZABLE"] {
+        other.batch_execute(&format!("BEGIN ISOLATION LEVEL {level}; SELECT count(*) FROM note")).await.unwrap();
+        client.batch_execute("INSERT INTO note (team_id, code) VALUES (1, 'last')").await.unwrap();
+        assert_eq!(code(other.batch_execute("INSERT INTO note (team_id) VALUES (1)").await), "40001", "{level}");
+        other.batch_execute("ROLLBACK").await.unwrap();
+        client.batch_execute("DELETE FROM note WHERE code = 'last'").await.unwrap();
+        // alone it works as ever
+        other
+            .batch_execute(&format!("BEGIN ISOLATION LEVEL {level}; INSERT INTO note (team_id) VALUES (1)"))
+            .await
+            .unwrap();
+        assert_eq!(code(other.batch_execute("INSERT INTO note (team_id) VALUES (1)").await), "53400", "{level}");
+        other.batch_execute("ROLLBACK").await.unwrap();
+    }
+    fixture.limit(&client, 1, "notes", None).await;
+    other.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM note").await.unwrap();
+    client.batch_execute("INSERT INTO note (team_id) VALUES (1)").await.unwrap();
+    other.batch_execute("INSERT INTO note (team_id) VALUES (1); COMMIT").await.unwrap();
+    fixture.is_exact(&client).await;
+}

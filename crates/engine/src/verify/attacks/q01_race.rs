@@ -44,7 +44,7 @@ async fn run(stage: &Stage) -> Verdict {
         }
         stage.as_a.end().await?;
     }
-    Ok(tally.finish("counted resource", "with all of it taken, a second transaction waits or is refused"))
+    Ok(tally.finish_static("counted resource", "with all of it taken, a second transaction waits or is refused"))
 }
 
 /// Makes rows until one is refused: with what.

@@ -43,7 +43,7 @@ async fn run(stage: &Stage) -> Verdict {
         }
         stage.as_a.end().await?;
     }
-    Ok(tally.finish("counted resource", "every way of making a row is counted"))
+    Ok(tally.finish_static("counted resource", "every way of making a row is counted"))
 }
 
 /// The row that has just been made is one that counts: it is among the newest of the transaction.

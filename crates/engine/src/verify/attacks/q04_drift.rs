@@ -48,5 +48,5 @@ async fn run(stage: &Stage) -> Verdict {
         }
         stage.as_a.end().await?;
     }
-    Ok(tally.finish("counted resource", "what is counted is what is there, after a rollback and a DELETE too"))
+    Ok(tally.finish_static("counted resource", "what is counted is what is there, after a rollback and a DELETE too"))
 }

@@ -36,5 +36,5 @@ async fn run(stage: &Stage) -> Verdict {
             tally.broke(&row[0], "children of a tenant have more than it gave them, or it gave more than it has");
         }
     }
-    Ok(tally.finish("counted resource", "no tenant's children have more than it gave them, and none gave more than it has"))
+    Ok(tally.finish_static("counted resource", "no tenant's children have more than it gave them, and none gave more than it has"))
 }

@@ -54,5 +54,5 @@ async fn run(stage: &Stage) -> Verdict {
         }
     }
     stage.as_a.end().await?;
-    Ok(tally.finish("counted resource", "the application learns of its own tenant and changes nothing"))
+    Ok(tally.finish_static("counted resource", "the application learns of its own tenant and changes nothing"))
 }

@@ -42,5 +42,5 @@ async fn run(stage: &Stage) -> Verdict {
         stage.as_b.end().await?;
         stage.as_a.end().await?;
     }
-    Ok(tally.finish("counted resource", "no row of tenant A is counted for tenant B"))
+    Ok(tally.finish_static("counted resource", "no row of tenant A is counted for tenant B"))
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use tenantry_bench::{cache, gateway, idle, noisy, soak, table::Table, tenants, throughput};
+use tenantry_bench::{cache, gateway, idle, noisy, quota, soak, table::Table, tenants, throughput};
 use tenantry_engine::bench::{self, Observer, Options};
 use tenantry_pg::Target;
 
@@ -76,13 +76,15 @@ enum Bench {
     Cache(cache::Plan),
     /// Requests through the gateway, beside nginx
     Gateway(gateway::Plan),
+    /// Inserting with a guard of quotas, beside the same without, on a server that waits for the disk
+    Quota(quota::Plan),
     /// Torments a pooler and looks for what breaks: not a benchmark, so not part of all of them
     Soak(soak::Plan),
 }
 
 /// What `bench/run` does without a name, in this order.
-const ALL: [&str; 10] =
-    ["queries", "context", "migration", "inspect", "proxy", "tenants", "noisy", "idle", "cache", "gateway"];
+const ALL: [&str; 11] =
+    ["queries", "context", "migration", "inspect", "proxy", "tenants", "noisy", "idle", "cache", "gateway", "quota"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -96,6 +98,7 @@ async fn main() -> ExitCode {
 }
 
 async fn chosen(cli: Cli) -> anyhow::Result<()> {
+    let major = || tenantry_testkit::available().first().copied().context("no PostgreSQL 15 to 18 on this machine");
     let benches = match cli.bench {
         // it has a server of its own, which it restarts
         Some(Bench::Soak(plan)) => return soak(&plan, cli.json).await,
@@ -104,10 +107,14 @@ async fn chosen(cli: Cli) -> anyhow::Result<()> {
             print_table(&gateway::run(&plan, &Narrator).await?, cli.json);
             return Ok(());
         }
+        // the rows of one tenant are held until the disk has them, so it matters that there is one
+        Some(Bench::Quota(plan)) if cli.database_url.is_none() => {
+            let server = tenantry_testkit::Restartable::durable(major()?);
+            return run(Bench::Quota(plan), &server.target(), cli.json).await;
+        }
         Some(one) => vec![one],
         None => ALL.iter().filter_map(|name| Cli::parse_from(["bench", name]).bench).collect(),
     };
-    let major = || tenantry_testkit::available().first().copied().context("no PostgreSQL 15 to 18 on this machine");
     let durable = benches.iter().any(|bench| matches!(bench, Bench::Migration { durable: true, .. }));
     // kept until the end
     let mut of_its_own = None;
@@ -164,6 +171,7 @@ async fn run(bench: Bench, target: &Target, json: bool) -> anyhow::Result<()> {
         Bench::Idle(plan) => print_table(&idle::run(target, &plain, &plan, &Narrator).await?, json),
         Bench::Cache(plan) => print_table(&cache::run(target, &plan, &Narrator).await?, json),
         Bench::Gateway(plan) => print_table(&gateway::run(&plan, &Narrator).await?, json),
+        Bench::Quota(plan) => print_table(&quota::run(target, &plain, &plan, &Narrator).await?, json),
         Bench::Soak(plan) => soak(&plan, json).await?,
     }
     Ok(())

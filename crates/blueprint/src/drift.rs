@@ -44,6 +44,9 @@ pub struct TableProtection {
     pub uniques: BTreeSet<String>,
     /// What each role that is not the owner may do, as the catalog stores it.
     pub rights: BTreeSet<String>,
+    /// Guards of quotas by name: the trigger as the server prints it, if it is not switched off.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub guards: BTreeMap<String, String>,
 }
 
 impl Protection {
@@ -52,7 +55,7 @@ impl Protection {
         let tables = blueprint
             .tables
             .iter()
-            .filter_map(|p| Some((p.table.to_string(), TableProtection::of(catalog.table(&p.table)?, p))))
+            .filter_map(|p| Some((p.table.to_string(), TableProtection::of(catalog.table(&p.table)?, p, blueprint))))
             .collect();
         let views = catalog.views.iter().filter(|v| v.security_invoker && !v.materialized);
         Self {
@@ -64,7 +67,10 @@ impl Protection {
 }
 
 impl TableProtection {
-    fn of(table: &Table, protected: &ProtectedTable) -> Self {
+    fn of(table: &Table, protected: &ProtectedTable, blueprint: &Blueprint) -> Self {
+        let name = table.name.to_string();
+        let guards: Vec<&tenantry_model::Ident> =
+            blueprint.resources.iter().filter_map(|r| r.guards.get(&name)).flatten().collect();
         let tenant = match &protected.binding {
             crate::file::Binding::Column { column, .. } => Some(column),
             crate::file::Binding::Path { .. } => None,
@@ -100,6 +106,12 @@ impl TableProtection {
                     !entry.starts_with(&format!("{owner}=")) && !entry.starts_with(&format!("\"{owner}\"="))
                 })
                 .cloned()
+                .collect(),
+            guards: table
+                .triggers
+                .iter()
+                .filter(|t| guards.contains(&&t.name) && matches!(t.enabled, 'O' | 'A'))
+                .map(|t| (t.name.to_string(), t.definition.clone()))
                 .collect(),
             owner,
         }
@@ -204,12 +216,25 @@ fn compare_table(name: &str, was: &TableProtection, is: &TableProtection, found:
     for key in was.uniques.difference(&is.uniques) {
         report(Severity::Medium, &format!("the unique key ({key}) is gone"), AGAIN);
     }
+    for (guard, definition) in &was.guards {
+        match is.guards.get(guard) {
+            None => report(
+                Severity::High,
+                &format!("the guard {guard} is gone or switched off: rows are not counted"),
+                GUARD,
+            ),
+            Some(now) if now != definition => report(Severity::High, &format!("the guard {guard} was changed"), GUARD),
+            Some(_) => {}
+        }
+    }
     for right in is.rights.difference(&was.rights) {
         report(Severity::High, &format!("a right was granted: {right}"), "revoke it, or record why it is needed");
     }
 }
 
 const AGAIN: &str = "put it back as up.sql of the blueprint has it, or run `tenantry rollback` and apply again";
+
+const GUARD: &str = "put the trigger back as up.sql of the blueprint has it, then count again: SELECT * FROM tenantry.quota_recalculate(tenant)";
 
 fn finding(severity: Severity, object: &str, message: &str, remedy: &str) -> Finding {
     Finding {
@@ -248,6 +273,7 @@ mod tests {
             foreign_keys: BTreeSet::from(["tenant, list -> public.list(tenant, id)".to_owned()]),
             uniques: BTreeSet::from(["tenant, id".to_owned()]),
             rights: BTreeSet::from(["shop_rt=arwd/shop_owner".to_owned()]),
+            guards: BTreeMap::from([("tenantry_quota_items_insert".to_owned(), "CREATE TRIGGER …".to_owned())]),
         };
         Protection {
             tables: BTreeMap::from([("public.item".to_owned(), table)]),
@@ -278,6 +304,12 @@ mod tests {
         assert_eq!(said(|t| t.owner = "app".into()), ["the owner is now app"]);
         assert_eq!(said(|t| t.not_null = false), ["the tenant column accepts NULL again"]);
         assert_eq!(said(|t| t.foreign_keys.clear()).len(), 1);
+        assert_eq!(
+            said(|t| t.guards.clear()),
+            ["the guard tenantry_quota_items_insert is gone or switched off: rows are not counted"]
+        );
+        let other = ("tenantry_quota_items_insert".to_owned(), "CREATE TRIGGER other".to_owned());
+        assert_eq!(said(|t| t.guards.extend([other])), ["the guard tenantry_quota_items_insert was changed"]);
         assert_eq!(said(|t| t.uniques.clear()), ["the unique key (tenant, id) is gone"]);
         assert_eq!(said(|t| t.rights.extend(["bi=r/shop_owner".to_owned()])), ["a right was granted: bi=r/shop_owner"]);
     }

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use tenantry_model::{Ident, KeyKind, QualifiedName};
 
 use crate::classify::{Class, Root};
+pub use crate::quota::counted::{CountedResource, SoftDelete};
 
 /// Version of the file's format.
 pub const FORMAT: u32 = 1;
@@ -38,6 +39,9 @@ pub struct Blueprint {
     /// Tables without a tenant, and why each is: what verify need not call unprotected.
     #[serde(default)]
     pub open_tables: Vec<OpenTable>,
+    /// What is counted for each tenant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<CountedResource>,
     /// Steps in order. `complete` ones come after all `apply` ones.
     pub steps: Vec<Step>,
     /// What a person should know. Those that block keep apply from starting.
@@ -55,6 +59,9 @@ pub struct RoleNames {
     pub runtime: Ident,
     /// The runtime logins.
     pub slots: Vec<Ident>,
+    /// Group of those that set limits and read usage. NOLOGIN. Only where resources are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Ident>,
 }
 
 /// How rows of a table are bound to a tenant.
@@ -448,9 +455,11 @@ mod tests {
                 owner: name("shop_owner"),
                 runtime: name("shop_rt"),
                 slots: vec![name("shop_slot_01")],
+                quota: None,
             },
             tables: vec![],
             open_tables: vec![],
+            resources: vec![],
             steps: vec![Step {
                 id: "policies:public.item".into(),
                 kind: "policies".into(),

@@ -12,6 +12,7 @@ pub mod drift;
 pub mod file;
 pub mod hazards;
 pub mod plan;
+pub mod quota;
 pub mod registry;
 mod steps;
 pub mod survey;

@@ -78,6 +78,16 @@ fn every_key_survives_reading_and_writing() {
         match = ["hash"]
         returns = ["team_id"]
         reason = "first"
+        [resources.files]
+        table = "public.files"
+        where = "\"deletedAt\" IS NULL"
+        measure = "sum"
+        column = "bytes"
+        limit = 1000
+        [resources.messages]
+        table = "public.messages"
+        measure = "monthly"
+        strict = true
         [[accept]]
         id = "foreign-table"
         object = "*"

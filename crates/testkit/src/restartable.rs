@@ -76,6 +76,20 @@ impl Restartable {
         self.process = None;
     }
 
+    /// Kills it: no session ends, nothing is written. Returns when the processes are gone.
+    pub fn kill(&mut self) {
+        let Some(mut server) = self.process.take() else { return };
+        let pid = server.pid();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let all: Vec<String> = std::iter::once(pid.to_string()).chain(children.split(' ').map(str::to_owned)).collect();
+        let all: Vec<String> = all.into_iter().filter(|p| !p.is_empty()).collect();
+        // one that has ended already is no failure
+        std::process::Command::new("kill").arg("-9").args(&all).status().expect("kill runs");
+        while server.is_alive() || all.iter().any(|p| std::path::Path::new("/proc").join(p).exists()) {
+            std::thread::yield_now();
+        }
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -12,7 +12,11 @@ pub(super) fn check(tree: &Tree) -> Vec<String> {
     let of_gateway = entries(tree, "crates/engine/src/verify/gateway/attacks/").filter_map(attack_id);
     let mut found = compare(tree, "docs/hazards/", hazards.collect());
     found.extend(compare(tree, "docs/checks/", checks.chain(of_proxy).chain(of_gateway).collect()));
-    found.extend(compare(tree, "docs/errors/", error_codes(tree).union(&api_codes(tree)).cloned().collect()));
+    found.extend(compare(
+        tree,
+        "docs/errors/",
+        error_codes(tree).into_iter().chain(api_codes(tree)).chain(named_in_sql(tree)).collect(),
+    ));
     found
 }
 
@@ -48,6 +52,13 @@ fn api_codes(tree: &Tree) -> BTreeSet<String> {
     let table = text.split("\ncodes! {").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap_or_default();
     let lines = table.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.filter_map(|line| line.split('"').nth(1)).map(|code| code.to_ascii_lowercase().replace('_', "-")).collect()
+}
+
+/// Pages that refusals of an isolated database name in their hints.
+fn named_in_sql(tree: &Tree) -> BTreeSet<String> {
+    let texts = tree.under("crates/blueprint/src/", ".sql").map(|(_, text)| text);
+    let named = texts.flat_map(|text| text.split("docs/errors/").skip(1));
+    named.filter_map(|rest| rest.split(".md").next()).map(str::to_owned).collect()
 }
 
 fn compare(tree: &Tree, folder: &str, wanted: BTreeSet<String>) -> Vec<String> {

@@ -7,7 +7,7 @@ pub(super) const FOLDERS: &[(&str, &[&str])] = &[
     ("crates/blueprint/src/classify/rules/", &[]),
     ("crates/blueprint/src/hazards/", &["tools"]),
     ("crates/blueprint/src/steps/", &["tools", "sized"]),
-    ("crates/engine/src/verify/attacks/", &["tools", "units"]),
+    ("crates/engine/src/verify/attacks/", &["quotas", "tools", "units"]),
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<String> {

@@ -15,6 +15,20 @@ pub fn trigger_function(name: &QualifiedName, keeper: &Ident, search_path: &str,
     ]
 }
 
+/// A function that counts the units of one tenant (`$1`). It is called with the keeper's rights and search path.
+pub fn count(signature: &str, body: &str) -> String {
+    // a session that switched policies off would be refused where one lets the keeper read
+    format!(
+        "CREATE OR REPLACE FUNCTION {signature} RETURNS numeric LANGUAGE sql STABLE SET row_security = on AS {}",
+        dollar(body)
+    )
+}
+
+/// The trigger function of a guard: as [`trigger_function`], and it reads rows by the keeper's policy.
+pub fn guard(name: &QualifiedName, keeper: &Ident, body: &str) -> Vec<String> {
+    trigger_function(name, keeper, "pg_catalog, pg_temp SET row_security = on", body)
+}
+
 /// Takes a function without arguments away.
 pub fn drop_trigger_function(name: &QualifiedName) -> String {
     format!("DROP FUNCTION IF EXISTS {}()", name.quoted())

@@ -14,6 +14,14 @@ pub fn create_login(role: &Ident) -> String {
     format!("CREATE ROLE {} LOGIN", role.quoted())
 }
 
+/// Takes a role's rights until the transaction ends, or [`RESET`].
+pub fn set_local(role: &Ident) -> String {
+    format!("SET LOCAL ROLE {}", role.quoted())
+}
+
+/// Back to one's own rights.
+pub const RESET: &str = "RESET ROLE";
+
 /// Membership.
 pub fn grant(role: &Ident, to: &str) -> String {
     format!("GRANT {} TO {to}", role.quoted())

@@ -34,6 +34,7 @@ pub(crate) struct Design<'a> {
     pub(crate) uniques: Vec<UniqueDesign<'a>>,
     pub(crate) indexes: Vec<IndexDesign<'a>>,
     pub(crate) lookups: Vec<LookupDesign<'a>>,
+    pub(crate) resources: Vec<ResourceDesign>,
     pub(crate) views: Vec<ViewDesign<'a>>,
     pub(crate) functions: Vec<FunctionDesign<'a>>,
     /// Roles that use this database today, ours and superusers left out.
@@ -156,6 +157,19 @@ pub(crate) struct LookupDesign<'a> {
     pub(crate) reason: String,
 }
 
+/// A resource that is counted.
+pub(crate) struct ResourceDesign {
+    pub(crate) guard: crate::quota::guard::Guard,
+    /// The table and its partitions, each with whether it holds rows itself.
+    pub(crate) relations: Vec<(QualifiedName, bool)>,
+    /// The columns that are read to count.
+    pub(crate) reads: Vec<Ident>,
+    /// How a row is thrown away softly and brought back.
+    pub(crate) soft: Option<crate::file::SoftDelete>,
+    /// The limit of tenants for which nobody chose one.
+    pub(crate) limit: Option<u64>,
+}
+
 /// A view that the runtime logins may read.
 pub(crate) struct ViewDesign<'a> {
     pub(crate) view: &'a View,
@@ -191,9 +205,9 @@ impl<'a> Design<'a> {
         self.tables.iter().filter_map(|t| t.column_bound().map(|c| (t, c)))
     }
 
-    /// Has a look-up.
+    /// The keeper reads its rows: for a look-up, or to count them.
     pub(crate) fn looked_up(&self, table: &QualifiedName) -> bool {
-        self.lookups.iter().any(|l| &l.table.name == table)
+        self.lookups.iter().any(|l| &l.table.name == table) || self.resources.iter().any(|r| &r.guard.table == table)
     }
 }
 

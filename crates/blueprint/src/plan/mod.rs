@@ -12,6 +12,7 @@ mod lookups;
 mod names;
 mod objects;
 mod references;
+mod resources;
 mod roles;
 mod root;
 mod scope;
@@ -62,6 +63,7 @@ pub fn plan(catalog: &Catalog, classification: &Classification, registry: &Regis
         scope_kind: design.scope_kind,
         tables: protected(&design),
         open_tables: open(judged),
+        resources: resources::counted(&design),
         steps,
         roles: design.roles,
         findings: design.findings,
@@ -97,12 +99,14 @@ pub(crate) fn decide<'a>(
         uniques: Vec::new(),
         indexes: Vec::new(),
         lookups,
+        resources: Vec::new(),
         views: Vec::new(),
         functions: Vec::new(),
         existing_roles,
         kept_roles,
         findings: Vec::new(),
     };
+    design.resources = resources::design(&design, &mut findings);
     let mut names = names::Names::new(catalog);
     let (references, targets) = references::design(&design, &mut names, &mut findings);
     design.references = references;

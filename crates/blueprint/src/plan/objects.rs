@@ -43,7 +43,12 @@ pub(super) fn existing_roles(catalog: &Catalog, registry: &Registry, roles: &Rol
     let ours = [&roles.keeper, &roles.owner, &roles.runtime];
     found
         .into_iter()
-        .filter(|r| !ours.contains(&r) && !roles.slots.contains(r) && !r.as_str().starts_with("pg_"))
+        .filter(|r| {
+            !ours.contains(&r)
+                && !roles.slots.contains(r)
+                && roles.quota.as_ref() != Some(r)
+                && !r.as_str().starts_with("pg_")
+        })
         .filter(|r| catalog.role(r.as_str()).is_some_and(|r| !r.superuser))
         .collect()
 }

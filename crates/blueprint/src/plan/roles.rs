@@ -22,6 +22,7 @@ pub(super) fn names(catalog: &Catalog, registry: &Registry) -> (RoleNames, Vec<F
         owner: named(&entries.owner, ""),
         runtime: named(&entries.runtime, ""),
         slots: (1..=slots).map(|n| named(&entries.slot_prefix, &format!("{n:02}"))).collect(),
+        quota: (!registry.resources.is_empty()).then(|| named(&entries.quota, "")),
     };
     let mut findings: Vec<Finding> = all(&roles)
         .filter(|role| catalog.role(role.as_str()).is_some())
@@ -46,7 +47,7 @@ pub(super) fn names(catalog: &Catalog, registry: &Registry) -> (RoleNames, Vec<F
                 object: role.to_string(),
                 message: format!("Two roles of this blueprint would both be named {role}."),
                 remedy:
-                    "Give each of keeper, owner, runtime and slot_prefix its own name under [roles] in tenantry.toml."
+                    "Give each of keeper, owner, runtime, quota and slot_prefix its own name under [roles] in tenantry.toml."
                         .to_owned(),
                 blocks: true,
                 accepted: None,
@@ -70,5 +71,5 @@ pub(super) fn names(catalog: &Catalog, registry: &Registry) -> (RoleNames, Vec<F
 
 /// Every role of a blueprint.
 fn all(roles: &RoleNames) -> impl Iterator<Item = &Ident> {
-    [&roles.keeper, &roles.owner, &roles.runtime].into_iter().chain(&roles.slots)
+    [&roles.keeper, &roles.owner, &roles.runtime].into_iter().chain(&roles.slots).chain(&roles.quota)
 }

@@ -41,6 +41,10 @@ impl Registry {
             let columns = lookup.r#match.iter().chain(&lookup.returns).map(String::as_str);
             missing_columns(catalog, &lookup.table, columns, &format!("lookups.{}", lookup.name), &mut out);
         }
+        for (name, entry) in &self.resources {
+            let columns = entry.column.iter().map(String::as_str);
+            missing_columns(catalog, &entry.table, columns, &format!("resources.{name}"), &mut out);
+        }
         self.check_objects(catalog, &mut out);
         self.mark_accepted(&mut out);
         out.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| (&a.id, &a.object).cmp(&(&b.id, &b.object))));

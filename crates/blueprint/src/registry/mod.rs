@@ -2,10 +2,12 @@
 
 mod accept;
 mod check;
+pub mod condition;
 mod draft;
 mod parse;
 mod path;
 mod render;
+mod resource;
 mod schema;
 mod tool;
 
@@ -19,6 +21,7 @@ use crate::classify::{Class, NullTenant};
 
 pub use parse::{FORMAT, ParseError};
 pub use path::{hop_text, hops};
+pub use resource::{MeasureWord, ResourceEntry};
 pub use schema::json_schema;
 pub use tool::ToolEntry;
 
@@ -47,6 +50,9 @@ pub struct Registry {
     /// Look-ups that come before a tenant is known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lookups: Vec<LookupEntry>,
+    /// What is counted for each tenant, by name: what a quota is of.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, ResourceEntry>,
     /// Findings that were reviewed and accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<AcceptEntry>,
@@ -112,6 +118,8 @@ pub struct RoleEntries {
     pub slot_prefix: String,
     /// How many runtime logins to make.
     pub slots: u16,
+    /// Group of the control plane's logins: sets limits and reads usage. NOLOGIN. Made only where there are resources.
+    pub quota: String,
     /// Existing roles that must keep working after `complete` (analysts, back-office), each with a reason. They meet the policies like everybody else.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub keep: BTreeMap<String, String>,
@@ -125,6 +133,7 @@ impl Default for RoleEntries {
             runtime: "{database}_rt".into(),
             slot_prefix: "{database}_slot_".into(),
             slots: 10,
+            quota: "{database}_quota".into(),
             keep: BTreeMap::new(),
         }
     }

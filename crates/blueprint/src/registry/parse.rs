@@ -137,6 +137,9 @@ impl Registry {
                 return bad(key, "`match` and `returns` each need at least one column".into());
             }
         }
+        for (name, entry) in &self.resources {
+            entry.look_through(name).or_else(|(key, message)| bad(key, message))?;
+        }
         match self.accept.iter().find(|a| a.reason.trim().is_empty()) {
             Some(a) => bad(format!("accept ({} on {})", a.id, a.object), "an accepted finding needs a reason".into()),
             None => Ok(()),
@@ -206,6 +209,15 @@ mod tests {
                 "[[lookups]]\nname = \"By Key\"\ntable = \"public.k\"\nmatch = [\"k\"]\nreturns = [\"t\"]\nreason = \"r\"\n",
                 "lower case",
             ),
+            ("[resources.\"a b\"]\ntable = \"public.a\"\n", "a letter first"),
+            ("[resources.a]\ntable = \"a\"\n", "schema.name"),
+            ("[resources.a]\ntable = \"public.a\"\nmeasure = \"sum\"\n", "resources.a.column"),
+            ("[resources.a]\ntable = \"public.a\"\ncolumn = \"b\"\n", "only `measure"),
+            ("[resources.a]\ntable = \"public.a\"\nmeasure = \"monthly\"\nwhere = \"b\"\n", "when it comes"),
+            ("[resources.a]\ntable = \"public.a\"\nwhere = \"b = now()\"\n", "resources.a.where"),
+            ("[resources.a]\ntable = \"public.a\"\nlimit = 2000000000000000000\n", "at most 1000000000000000000"),
+            ("[resources.a]\ntable = \"public.a\"\nlimit = 1\nstrict = true\n", "contradict"),
+            ("[resources.a]\ntable = \"public.a\"\nlimit = -1\n", "-1"),
         ] {
             let message = refusal(&format!("format = 1\n{text}"));
             assert!(message.contains(part), "{message}");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Access, LookupEntry, Method, Registry, RoleEntries, TableEntry, ToolEntry};
+use super::{Access, LookupEntry, Method, Registry, ResourceEntry, RoleEntries, TableEntry, ToolEntry};
 use crate::classify::{Class, Classification, NullTenant, Verdict};
 
 /// Below this confidence a reviewer is asked to look, though the rules agree.
@@ -71,6 +71,9 @@ impl Registry {
         for lookup in &self.lookups {
             write_lookup(&mut out, lookup);
         }
+        for (name, entry) in &self.resources {
+            write_resource(&mut out, name, entry);
+        }
         for a in &self.accept {
             out.push_str("\n[[accept]]\n");
             line(&mut out, "id", text(&a.id));
@@ -125,6 +128,9 @@ fn write_roles(out: &mut String, roles: &RoleEntries) {
     line(out, "runtime", text(&roles.runtime));
     line(out, "slot_prefix", text(&roles.slot_prefix));
     line(out, "slots", roles.slots.to_string());
+    if roles.quota != RoleEntries::default().quota {
+        line(out, "quota", text(&roles.quota));
+    }
     if !roles.keep.is_empty() {
         out.push_str("\n[roles.keep]\n");
         for (role, reason) in &roles.keep {
@@ -213,6 +219,26 @@ fn write_lookup(out: &mut String, l: &LookupEntry) {
     line(out, "match", array(&l.r#match));
     line(out, "returns", array(&l.returns));
     line(out, "reason", text(&l.reason));
+}
+
+fn write_resource(out: &mut String, name: &str, entry: &ResourceEntry) {
+    let _ = write!(out, "\n[resources.{}]\n", key(name));
+    line(out, "table", text(&entry.table));
+    if let Some(condition) = &entry.condition {
+        line(out, "where", text(condition));
+    }
+    if entry.measure != super::MeasureWord::default() {
+        line(out, "measure", text(entry.measure.word()));
+    }
+    if let Some(column) = &entry.column {
+        line(out, "column", text(column));
+    }
+    if let Some(limit) = entry.limit {
+        line(out, "limit", limit.to_string());
+    }
+    if entry.strict {
+        line(out, "strict", "true".into());
+    }
 }
 
 fn line(out: &mut String, key: &str, value: String) {

@@ -1,4 +1,5 @@
-//! What the keeper's trigger functions and look-ups read: the columns on the way to a tenant, and no other.
+//! What the keeper's trigger functions, look-ups and counts read: the columns on the way to a tenant and those that are
+//! counted, and no other.
 //!
 //! Steps of their own, before everything that uses them, so that on the way back nothing loses a right it still needs.
 
@@ -34,6 +35,13 @@ pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
             lookup.arguments.iter().chain(&lookup.returns).filter(|(c, _)| lookup.table.column(c.as_str()).is_some());
         select(lookup.table.name.clone(), there.map(|(c, _)| c.clone()).collect());
     }
+    for r in &design.resources {
+        for relation in r.relations.iter().filter_map(|(name, _)| design.catalog.table(name)) {
+            // a column that this plan adds comes later: its right is given with the guard
+            let there = r.reads.iter().filter(|c| relation.column(c.as_str()).is_some());
+            select(relation.name.clone(), there.cloned().collect());
+        }
+    }
     // A row that is owned by being pointed at gets its owner from the pointing one.
     let adopted = super::tenant_column::adoptions(design);
     for a in &adopted {
@@ -41,6 +49,7 @@ pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
     }
     needed
         .iter()
+        .filter(|(_, columns)| !columns.is_empty())
         .filter_map(|(name, columns)| {
             let owner = &design.catalog.table(name)?.owner;
             let on = table_object(name, owner);

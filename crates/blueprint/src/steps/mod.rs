@@ -11,6 +11,7 @@ mod complete_foreign_keys;
 mod complete_memberships;
 mod complete_ownership;
 mod complete_policies;
+mod complete_quota_limits;
 mod complete_revoke;
 mod complete_uniques;
 mod composite_foreign_key;
@@ -24,6 +25,9 @@ mod keeper_grants;
 mod lookups;
 mod not_null;
 mod policies;
+mod quota_guards;
+mod quota_seed;
+mod quota_tables;
 mod roles;
 mod schema_context;
 mod schema_rights;
@@ -63,6 +67,9 @@ const ALL: &[(&str, Maker)] = &[
     ("functions", functions::steps),
     ("database-rights", database_rights::steps),
     ("lookups", lookups::steps),
+    ("quota-tables", quota_tables::steps),
+    ("quota-guards", quota_guards::steps),
+    ("quota-seed", quota_seed::steps),
     ("grants", grants::steps),
     ("views-invoker", views_invoker::steps_apply),
     ("credentials", credentials::steps),
@@ -76,6 +83,7 @@ const ALL: &[(&str, Maker)] = &[
     ("complete-views", views_invoker::steps_complete),
     ("complete-ownership", complete_ownership::steps),
     ("complete-force", complete_force::steps),
+    ("complete-quota-limits", complete_quota_limits::steps),
     ("complete-memberships", complete_memberships::steps),
 ];
 

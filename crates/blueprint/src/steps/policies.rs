@@ -124,7 +124,7 @@ pub(super) fn planned(design: &Design<'_>, t: &TableDesign<'_>, relation: &Table
     out
 }
 
-/// Whom the policies hold after `complete`: everybody. On a table with a look-up, everybody by name instead: whoever
+/// Whom the policies hold after `complete`: everybody. On a table with a look-up, or with rows that are counted, everybody by name instead: whoever
 /// is not named has no permissive policy and sees nothing, and the keeper, whose look-up sees the one row that
 /// matches, is not held by the restrictive ones. A role that takes itself off both lists sees nothing either.
 fn after(design: &Design<'_>, t: &TableDesign<'_>) -> Audience {

@@ -14,6 +14,7 @@ pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
     for group in [&roles.keeper, &roles.owner, &roles.runtime] {
         step.up.push(role::create_group(group));
     }
+    step.up.extend(roles.quota.as_ref().map(role::create_group));
     for slot in &roles.slots {
         step.up.push(role::create_login(slot));
         step.up.push(role::grant(&roles.runtime, &slot.quoted()));
@@ -23,7 +24,7 @@ pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
     }
     // Tables made by the owner role since then must outlive it.
     step.down.push(role::hand_over(&roles.owner));
-    for name in roles.slots.iter().chain([&roles.runtime, &roles.owner, &roles.keeper]) {
+    for name in roles.slots.iter().chain(&roles.quota).chain([&roles.runtime, &roles.owner, &roles.keeper]) {
         step.down.push(role::drop(name));
     }
     vec![step]

@@ -52,9 +52,9 @@ impl Answer {
         matches!(self, Self::Refused { code, .. } if code == "42501")
     }
 
-    /// Refused by a constraint, which is checked after the policy: the policy let it through.
+    /// Refused by a constraint or by a quota, which are checked after the policy: the policy let it through.
     pub(crate) fn is_constraint(&self) -> bool {
-        matches!(self, Self::Refused { code, named: true, .. } if code.starts_with("23"))
+        matches!(self, Self::Refused { code, named, .. } if *named && code.starts_with("23") || code == "53400")
     }
 
     /// Broken off by a time limit: says nothing either way.

@@ -41,6 +41,7 @@ pub fn roles(db: &Database) -> RoleNames {
         owner: ident(&db.role("owner")),
         runtime: ident(&db.role("rt")),
         slots: vec![ident(&db.role("slot_01")), ident(&db.role("slot_02"))],
+        quota: None,
     }
 }
 
@@ -219,6 +220,7 @@ pub async fn blueprint(db: &Database) -> Blueprint {
             primary_key: vec![ident("id")],
         }],
         open_tables: Vec::new(),
+        resources: Vec::new(),
         steps,
         findings: Vec::new(),
     }

@@ -138,4 +138,12 @@ ablations! {
     large_objects
     publication
     default_privileges
+    quota_charge
+    quota_guard
+    quota_no_negative
+    quota_books
+    quota_restore
+    quota_given
+    quota_rights
+    quota_own_rows
 }

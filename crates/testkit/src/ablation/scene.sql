@@ -39,6 +39,12 @@ CREATE TABLE remark (
     task_id bigint NOT NULL REFERENCES task ON DELETE CASCADE,
     body text NOT NULL
 );
+CREATE TABLE note (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    workspace_id uuid NOT NULL REFERENCES workspace ON DELETE CASCADE,
+    size integer NOT NULL DEFAULT 10,
+    deleted_at timestamptz
+);
 CREATE TABLE event (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     workspace_id uuid NOT NULL REFERENCES workspace,
@@ -77,5 +83,6 @@ INSERT INTO remark (task_id, body) SELECT t.id, 'about ' || t.title FROM task t;
 INSERT INTO event (workspace_id, happened_at, payload)
     SELECT w.id, d, '{}' FROM workspace w, unnest(ARRAY['2024-06-01'::timestamptz, '2025-06-01']) d;
 INSERT INTO metric SELECT w.id, n, n FROM workspace w, generate_series(1, 3) n;
+INSERT INTO note (workspace_id, deleted_at) SELECT w.id, CASE n WHEN 3 THEN now() END FROM workspace w, generate_series(1, 3) n;
 REFRESH MATERIALIZED VIEW task_count;
 ANALYZE;

@@ -7,7 +7,7 @@ pub(super) const ATTACK: Attack = Attack {
     title: "A helper function switches the tenant without a signature",
     severity: High,
     meaning: "A SECURITY DEFINER helper that switches the tenant \"for support\" is a door for whoever can call it.",
-    method: "Lists the functions of schema tenantry that a runtime login can execute: only those of the context, which ask for a signature, and the declared look-ups may be among them. Looks for functions elsewhere whose source calls setval on, or enters, the context.",
+    method: "Lists the functions of schema tenantry that a runtime login can execute: only those of the context, which ask for a signature, the two of quotas that ask the context, and the declared look-ups may be among them. Looks for functions elsewhere whose source calls setval on, or enters, the context.",
     remedy: "Revoke EXECUTE on the function from PUBLIC and the runtime group.",
     run: |stage| Box::pin(run(stage)),
 };
@@ -26,7 +26,7 @@ async fn run(stage: &Stage) -> Verdict {
     for row in rows {
         tally.tried();
         let name = row[1].as_str();
-        let known = matches!(name, "enter" | "leave" | "hold" | "release" | "bind_session") || name.starts_with("tenant_id") || name.starts_with("scope_id");
+        let known = matches!(name, "enter" | "leave" | "hold" | "release" | "bind_session") || super::q12_others_quota::OPEN.contains(&name) || name.starts_with("tenant_id") || name.starts_with("scope_id");
         let lookup = name.strip_prefix("lookup_").is_some();
         let ours = known || lookup || row[2] != "true" || name.starts_with("fill_") || name.starts_with("tenantry_");
         if !ours {

@@ -1,5 +1,6 @@
 //! Every attack, one a file. The order is the catalogue's.
 
+mod quotas;
 mod tools;
 mod units;
 
@@ -130,6 +131,14 @@ attacks! {
     s10_open_transaction
     s11_hidden_state
     s12_failed_reset
+    q01_race
+    q02_other_ways
+    q03_bad_amounts
+    q04_drift
+    q05_soft_delete
+    q07_hierarchy
+    q12_others_quota
+    q14_fill_another
 }
 
 #[cfg(test)]
@@ -142,7 +151,7 @@ mod tests {
         for (file, id) in FILES {
             let (letter, number) = id.split_once('-').unwrap();
             assert!(file.starts_with(&format!("{}{number}_", letter.to_lowercase())), "{file} holds {id}");
-            let place = ("PCS".find(letter).unwrap(), number.parse::<u32>().unwrap());
+            let place = ("PCSQ".find(letter).unwrap(), number.parse::<u32>().unwrap());
             assert!(place > before || before == (0, 0), "{id} is out of order or doubled");
             before = place;
         }

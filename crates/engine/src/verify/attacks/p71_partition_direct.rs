@@ -22,9 +22,12 @@ async fn run(stage: &Stage) -> Verdict {
                  UNION SELECT i.inhrelid FROM pg_inherits i JOIN c ON i.inhparent = c.oid) \
                  SELECT c.oid::regclass::text, quote_ident(n.nspname) || '.' || quote_ident(k.relname), \
                  (k.relrowsecurity AND k.relforcerowsecurity)::text, \
-                 EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polroles = '{{0}}')::text \
+                 EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND (p.polroles = '{{0}}' \
+                   OR NOT EXISTS (SELECT 1 FROM pg_policy o, unnest(o.polroles) AS r(role) WHERE o.polrelid = c.oid AND o.polpermissive \
+                     AND (r.role = 0 OR r.role <> ALL (p.polroles) AND pg_get_userbyid(r.role) <> {1}))))::text \
                  FROM c JOIN pg_class k ON k.oid = c.oid JOIN pg_namespace n ON n.oid = k.relnamespace ORDER BY 1",
-                literal(&parent.sql)
+                literal(&parent.sql),
+                literal(stage.blueprint.roles.keeper.as_str())
             ))
             .await?;
         for row in rows {

@@ -44,11 +44,13 @@ pub enum Protection {
     Insides,
     /// Who is suspended while something streams is cut off.
     Cut,
+    /// A budget that is counted for all gateways is kept under its tenant's name.
+    BudgetNames,
 }
 
 impl Protection {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Proof,
         Self::Agreement,
         Self::Reserved,
@@ -69,6 +71,7 @@ impl Protection {
         Self::WebhookOnce,
         Self::Insides,
         Self::Cut,
+        Self::BudgetNames,
     ];
 }
 

@@ -202,7 +202,7 @@ async fn relay(
 ) -> Result<Answer, Lost> {
     let client = Rc::clone(&entered.client);
     let seat = tokio::select! {
-        seat = plan.seat(line.began) => seat.map_err(Lost::Refused)?,
+        seat = plan.seat(line) => seat.map_err(Lost::Refused)?,
         _ = client.until_ended() => return Err(Lost::Refused(Refusal::UpstreamTimeout)),
     };
     let may_repeat = plan.is_idempotent && body.is_none() && plan.framing == Framing::None;

@@ -40,6 +40,7 @@ pub mod settings;
 mod stamp;
 mod stream;
 pub mod tls;
+mod traced;
 mod upstream;
 mod worker;
 

@@ -144,7 +144,9 @@ impl Remote {
         }
         let mut command = Cmd::with_capacity(others.len() + 2, (others.len() + 1) * (name.len() + 16));
         command.arg("MGET").arg(name);
-        others.iter().for_each(|(name, _)| drop(command.arg(name)));
+        for (name, _) in &others {
+            command.arg(name);
+        }
         let left =
             self.settings.operation_time_max.saturating_sub(since.map_or_else(Default::default, |s| s.elapsed()));
         let answer = tokio::time::timeout(left, command.query_async::<Value>(&mut connection)).await;

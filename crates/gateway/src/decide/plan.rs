@@ -37,8 +37,12 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// A seat for it.
-    pub(crate) async fn seat(&self, now: Instant) -> Result<Seat, Refusal> {
-        Seat::take(&self.upstream, self.asker, now).await
+    pub(crate) async fn seat(&self, line: &Line) -> Result<Seat, Refusal> {
+        let seat = Seat::take(&self.upstream, self.asker, line.began).await;
+        if let (Ok(_), Some(traced)) = (&seat, &line.traced) {
+            traced.seated();
+        }
+        seat
     }
 
     /// The request has ended: what it used, and what became of it.

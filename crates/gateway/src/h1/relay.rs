@@ -89,7 +89,7 @@ async fn try_relay(
 ) -> Result<Next, Lost> {
     let _seat = tokio::select! {
         biased;
-        seat = plan.seat(line.began) => seat.map_err(Lost::Refused)?,
+        seat = plan.seat(line) => seat.map_err(Lost::Refused)?,
         why = client.until_ended() => return Err(ended(why)),
     };
     gather_body(conn, decoder, plan);

@@ -90,9 +90,11 @@ fn start(pebble: &Pebble, folder: &Path, challenge: Challenge, directory: Direct
         bounds: Bounds::default(),
         times: Times::default(),
         rates: Rates::default(),
+        exact: None,
         maintenance: Maintenance::default(),
         security_headers: true,
         access_log: AccessLog::Off,
+        traces: None,
         ask_path: None,
     };
     Gateway::start(settings).unwrap()

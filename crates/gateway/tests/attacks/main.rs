@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
 mod application;
+mod redis;
 mod scene;
 
 mod ablation;
 mod base;
+mod cluster;
 mod credentials;
 mod hosts;
 mod issuers;
@@ -17,5 +19,6 @@ mod names;
 mod smuggling;
 mod streams;
 mod tls;
+mod traces;
 mod upstreams;
 mod webhooks;

@@ -43,7 +43,7 @@ impl Scene {
         Self::without(None, change)
     }
 
-    pub(crate) fn without(protection: Option<Protection>, change: Change) -> Self {
+    pub(crate) fn without(protection: Option<Protection>, change: impl FnOnce(&mut Settings)) -> Self {
         let application = Application::start();
         let directory = Directory::new(tenants(1, &[])).unwrap();
         let mut settings = settings(&application, directory.clone());
@@ -207,9 +207,11 @@ fn settings(application: &Application, directory: Directory) -> Settings {
         bounds: Bounds::default(),
         times: Times { drain_within: Duration::from_millis(100), ..Times::default() },
         rates: Rates::default(),
+        exact: None,
         maintenance: Maintenance::default(),
         security_headers: true,
         access_log: AccessLog::All,
+        traces: None,
         ask_path: None,
     }
 }

@@ -10,9 +10,10 @@ use tenantry_edge::directory::{Directory, Limits, domain};
 use tenantry_engine::credentials::Credentials;
 use tenantry_gateway::Settings;
 use tenantry_gateway::settings::{
-    AccessLog, AcmeSettings, Authentication, Bounds, Challenge, ContextSettings, CorsSettings, IssuerParts,
-    IssuerSettings, KeySource, Maintenance, PassSettings, Rate, Rates, RouteSettings, TenantNeed, Times,
-    UpstreamSettings, WebhookScheme, WebhookSettings,
+    AccessLog, AcmeSettings, Authentication, Bounds, Challenge, ContextSettings, CorsSettings, ExactSettings,
+    ExporterSettings, IssuerParts, IssuerSettings, Join, KeySource, Maintenance, PassSettings, Rate, Rates,
+    RedisSettings, RouteSettings, Sampler, TenantNeed, Times, TraceSettings, UpstreamSettings, WebhookScheme,
+    WebhookSettings,
 };
 use tenantry_gateway::tls::{self, Certificates};
 use tenantry_model::KeyKind;
@@ -20,8 +21,8 @@ use tenantry_model::token::ContextKey;
 
 use super::{
     AccessLogName, AcmeSection, AuthenticationName, BoundsSection, ChallengeName, ContextSection, CorsSection,
-    GatewaySection, IssuerSection, NeedName, PassSection, RateSection, RatesSection, RouteSection, SchemeName,
-    TimesSection, UpstreamSection, WebhookSection, files,
+    CountedName, GatewaySection, IssuerSection, JoinName, NeedName, PassSection, RateSection, RatesSection,
+    RedisSection, RouteSection, SchemeName, TimesSection, TracesSection, UpstreamSection, WebhookSection, files,
 };
 use crate::config::directory::{self, Followed, Stored};
 use crate::errors::Failure;
@@ -91,6 +92,8 @@ pub(crate) fn build(
         bounds: bounds_of(&section.bounds, section.workers)?,
         times: times_of(&section.times),
         rates: rates_of(&section.rates)?,
+        exact: exact_of(section, &base)?,
+        traces: section.traces.as_ref().map(|t| traces_of(t, &base).map(Arc::new)).transpose()?,
         maintenance: Maintenance {
             all: section.maintenance.all,
             tenants: section.maintenance.tenants.clone(),
@@ -371,5 +374,59 @@ fn rates_of(section: &RatesSection) -> Result<Rates, Failure> {
         address: rate("rates.address", section.address)?,
         key: rate("rates.key", section.key)?,
         tenant: rate("rates.tenant", section.tenant)?,
+        instances: match section.instances {
+            Some(0) => return Err(wrong("`instances` in `rates` is 0", "write how many gateways there are")),
+            other => other.unwrap_or(1),
+        },
     })
+}
+
+/// Where budgets are counted for all gateways, if they are.
+fn exact_of(section: &GatewaySection, base: &Path) -> Result<Option<ExactSettings>, Failure> {
+    if section.rates.counted == CountedName::Local {
+        return Ok(None);
+    }
+    let redis = section.redis.as_ref().ok_or_else(|| {
+        wrong("rates are to be counted in Redis, and there is none", "add [gateway.redis] with its `host`")
+    })?;
+    let wait_ms = section.rates.wait_ms.unwrap_or(5);
+    if !(1..=1000).contains(&wait_ms) {
+        return Err(wrong(&format!("`wait_ms` in `rates` is {wait_ms}"), "write 1 to 1000"));
+    }
+    let wait_max = Duration::from_millis(wait_ms);
+    Ok(Some(ExactSettings { redis: redis_of(redis, base)?, realm: redis.realm.clone(), wait_max }))
+}
+
+fn redis_of(section: &RedisSection, base: &Path) -> Result<RedisSettings, Failure> {
+    let mut redis = RedisSettings::new(&section.host, section.port);
+    redis.user.clone_from(&section.user);
+    redis.tls = section.tls;
+    if let Some(file) = &section.password_file {
+        redis.password = Some(files::text(&base.join(file))?.trim().to_owned().into());
+    }
+    Ok(redis)
+}
+
+fn traces_of(section: &TracesSection, base: &Path) -> Result<TraceSettings, Failure> {
+    let mut exporter = ExporterSettings::new(&section.endpoint, &section.service)
+        .map_err(|e| Failure::caller("[gateway.traces] cannot be used").because(e).code("gateway-settings"))?;
+    if !(0.0..=1.0).contains(&section.ratio) {
+        return Err(wrong(&format!("`ratio` in `traces` is {}", section.ratio), "write 0 to 1; 1 traces all requests"));
+    }
+    if section.queue_max == 0 {
+        return Err(wrong("`queue_max` in `traces` is 0", "write how many requests' spans may wait"));
+    }
+    exporter.queue_max = section.queue_max;
+    if let Some(file) = &section.headers_file {
+        exporter.headers = files::headers(&base.join(file))?;
+    }
+    if exporter.wants_tls() {
+        let ca = section.ca.as_ref().map(|ca| base.join(ca));
+        exporter.tls = Some(files::client(ca.as_deref())?);
+    }
+    let join = match section.join {
+        JoinName::All => Join::All,
+        JoinName::Trusted => Join::Trusted,
+    };
+    Ok(TraceSettings { exporter, sampler: Sampler::new(section.ratio), join })
 }

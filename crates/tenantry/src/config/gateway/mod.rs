@@ -50,6 +50,10 @@ pub(crate) struct GatewaySection {
     pub(crate) times: TimesSection,
     /// How often somebody may come.
     pub(crate) rates: RatesSection,
+    /// What several gateways share.
+    pub(crate) redis: Option<RedisSection>,
+    /// Spans of requests, told to a collector.
+    pub(crate) traces: Option<TracesSection>,
     /// Who has to wait for the operator.
     pub(crate) maintenance: MaintenanceSection,
     /// TLS towards clients.
@@ -91,6 +95,8 @@ impl Default for GatewaySection {
             bounds: BoundsSection::default(),
             times: TimesSection::default(),
             rates: RatesSection::default(),
+            redis: None,
+            traces: None,
             maintenance: MaintenanceSection::default(),
             tls: None,
             redirect: Vec::new(),
@@ -144,6 +150,95 @@ pub(crate) struct RatesSection {
     pub(crate) address: Option<RateSection>,
     pub(crate) key: Option<RateSection>,
     pub(crate) tenant: Option<RateSection>,
+    /// Gateways among which requests are divided.
+    pub(crate) instances: Option<u32>,
+    /// Where the budgets of tenants are counted.
+    pub(crate) counted: CountedName,
+    /// Longest wait for Redis, in milliseconds.
+    pub(crate) wait_ms: Option<u64>,
+}
+
+/// `counted` of `[gateway.rates]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CountedName {
+    #[default]
+    Local,
+    Redis,
+}
+
+/// `[gateway.redis]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RedisSection {
+    /// Host name or address.
+    pub(crate) host: String,
+    /// Its port.
+    #[serde(default = "redis_port")]
+    pub(crate) port: u16,
+    /// The ACL user.
+    #[serde(default)]
+    pub(crate) user: Option<String>,
+    /// File with its password.
+    #[serde(default)]
+    pub(crate) password_file: Option<PathBuf>,
+    /// TLS, verified by the system's certificates.
+    #[serde(default)]
+    pub(crate) tls: bool,
+    /// Names this cluster among others that share the server.
+    #[serde(default = "issuer")]
+    pub(crate) realm: String,
+}
+
+fn redis_port() -> u16 {
+    6379
+}
+
+/// `[gateway.traces]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TracesSection {
+    /// Where the collector takes OTLP over HTTP.
+    pub(crate) endpoint: String,
+    /// Part of the requests that is traced.
+    #[serde(default = "ratio")]
+    pub(crate) ratio: f64,
+    /// Whose traces are joined.
+    #[serde(default)]
+    pub(crate) join: JoinName,
+    /// `service.name` of the spans.
+    #[serde(default = "service")]
+    pub(crate) service: String,
+    /// File with headers for the collector, TOML.
+    #[serde(default)]
+    pub(crate) headers_file: Option<PathBuf>,
+    /// Authorities of the collector's certificate, PEM; the system's if left out.
+    #[serde(default)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Requests whose spans wait.
+    #[serde(default = "queue_max")]
+    pub(crate) queue_max: usize,
+}
+
+fn ratio() -> f64 {
+    0.01
+}
+
+fn service() -> String {
+    "tenantry-gateway".into()
+}
+
+fn queue_max() -> usize {
+    4096
+}
+
+/// `join` of `[gateway.traces]`.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum JoinName {
+    #[default]
+    All,
+    Trusted,
 }
 
 /// So many in a second, and so many at once.

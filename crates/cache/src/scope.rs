@@ -27,6 +27,15 @@ pub enum Known {
     Nothing,
 }
 
+/// What a loader found, and how long it may be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Its value; `None` is that there is nothing.
+    pub value: Option<Bytes>,
+    /// For so long.
+    pub ttl: Duration,
+}
+
 /// The entries of one admitted tenant. A part of a tenant has entries of its own; a removal by kind, or of all, is for
 /// the tenant with its parts.
 pub struct Scope<'a> {
@@ -86,6 +95,22 @@ impl<'a> Scope<'a> {
         L: Future<Output = Result<Option<Bytes>, E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let found = || async { load().await.map(|value| Loaded { value, ttl }) };
+        self.get_or_load_for(key, found).await
+    }
+
+    /// The same, where what is found says how long it may be kept. A time of zero keeps it for those who wait, and for
+    /// nobody else.
+    pub async fn get_or_load_for<'k, F, L, E>(
+        &self,
+        key: impl Into<Key<'k>>,
+        load: F,
+    ) -> Result<Option<Bytes>, CacheError>
+    where
+        F: FnOnce() -> L,
+        L: Future<Output = Result<Loaded, E>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let asked = self.asked(key.into())?;
         loop {
             self.check()?;
@@ -103,7 +128,7 @@ impl<'a> Scope<'a> {
                         return outcome.map_err(|source| CacheError::Load { source });
                     }
                 }
-                Role::Lead(lead) => return self.lead(lead, &asked, ttl, load).await,
+                Role::Lead(lead) => return self.lead(lead, &asked, load).await,
             }
         }
     }
@@ -141,16 +166,10 @@ impl<'a> Scope<'a> {
         self.inner.forget(message).await
     }
 
-    async fn lead<F, L, E>(
-        &self,
-        lead: Lead,
-        asked: &Asked<'_>,
-        ttl: Duration,
-        load: F,
-    ) -> Result<Option<Bytes>, CacheError>
+    async fn lead<F, L, E>(&self, lead: Lead, asked: &Asked<'_>, load: F) -> Result<Option<Bytes>, CacheError>
     where
         F: FnOnce() -> L,
-        L: Future<Output = Result<Option<Bytes>, E>>,
+        L: Future<Output = Result<Loaded, E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let flight = lead.flight.clone();
@@ -177,8 +196,8 @@ impl<'a> Scope<'a> {
         }
         count(&self.space.counters.misses);
         count(&self.space.counters.loads);
-        let value = match load().await {
-            Ok(value) => value,
+        let Loaded { value, ttl } = match load().await {
+            Ok(loaded) => loaded,
             Err(error) => {
                 count(&self.space.counters.failed_loads);
                 let source: Arc<dyn std::error::Error + Send + Sync> = Arc::from(error.into());

@@ -34,19 +34,7 @@ impl Line {
         let (request_id, method, path, route) = (text(), text(), text(), text());
         let (tenant, parent, traced) = (text(), None, None);
         let (keeps_parent, is_detailed, source) = (false, false, "");
-        Self {
-            began,
-            request_id,
-            method,
-            path,
-            route,
-            tenant,
-            source,
-            parent,
-            traced,
-            keeps_parent,
-            is_detailed,
-        }
+        Self { began, request_id, method, path, route, tenant, source, parent, traced, keeps_parent, is_detailed }
     }
 
     /// The request was passed on.

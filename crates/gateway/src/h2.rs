@@ -209,7 +209,7 @@ async fn relay(
     let mut body = body;
     let mut again = false;
     loop {
-        let Connected { link, server, reused } = plan.upstream.connect(again).await.map_err(Lost::Refused)?;
+        let Connected { link, server, reused } = plan.connect(again).await.map_err(Lost::Refused)?;
         let Link { stream, mut input, idle_since } = link;
         let stream = Rc::new(stream);
         let sending = send(&stream, &plan, out, body.take(), &client).await;
@@ -236,7 +236,7 @@ async fn relay(
                     bytes_out: 0,
                     ended: Box::pin(until_ended(client)),
                     entered,
-                    seat: Some(seat),
+                    seat,
                     sending: sending.ok().flatten(),
                 };
                 return rest.begin(end, line);

@@ -21,6 +21,7 @@ pub mod ablation;
 mod ablation;
 mod access;
 pub mod acme;
+mod answers;
 mod authenticate;
 mod buffer;
 mod client;

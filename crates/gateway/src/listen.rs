@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::acme::{Keeper, StoreError};
+use crate::answers::Answers;
 use crate::client::Peer;
 use crate::h1;
 use crate::metrics::Observer;
@@ -114,6 +115,11 @@ impl Gateway {
         let shared = Shared::new(&settings);
         follow_traces(&shared, &settings).map_err(|source| StartError::Thread { source })?;
         let directory = settings.directory.clone();
+        if let Some(answers) = &settings.answers {
+            let answers = Answers::start(answers, directory.clone()).map_err(|source| StartError::Thread { source })?;
+            // nobody else has set it: the gateway begins here
+            let _ = shared.answers.set(answers);
+        }
         let settings = Arc::new(settings);
         let (mut orders, mut threads) = (Vec::new(), Vec::new());
         for index in 0..workers {

@@ -121,11 +121,12 @@ impl Observer {
 /// Makes the text, and remembers which tenants have a series.
 pub struct Metrics {
     top: Top,
+    answers: tenantry_cache::metrics::Metrics,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { top: Top::new(TENANTS_MAX) }
+        Self { top: Top::new(TENANTS_MAX), answers: Default::default() }
     }
 }
 
@@ -183,6 +184,9 @@ impl Metrics {
             }
         }
         self.of_tenants(&seen.directory, &mut out);
+        if let Some(answers) = seen.shared.answers.get() {
+            out.push_str(&self.answers.text(&answers.seen()));
+        }
         out
     }
 

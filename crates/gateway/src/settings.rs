@@ -15,7 +15,7 @@ pub use crate::authenticate::issuer::{IssuerError, IssuerParts, IssuerSettings, 
 pub use crate::authenticate::webhook::{WebhookScheme, WebhookSettings};
 pub use crate::protect::cors::CorsSettings;
 pub use crate::stamp::context::{ContextAlgorithm, ContextSettings};
-pub use tenantry_cache::Redis as RedisSettings;
+pub use tenantry_cache::{Redis as RedisSettings, Secret as CacheSecret, Settings as CacheSettings};
 pub use tenantry_trace::{Sampler, Settings as ExporterSettings};
 
 /// Everything.
@@ -70,6 +70,8 @@ pub struct Settings {
     pub security_headers: bool,
     /// Which of the requests are written to the log.
     pub access_log: AccessLog,
+    /// Where answers of routes with a cache are kept; `None` for nowhere.
+    pub answers: Option<Arc<AnswersSettings>>,
     /// Which requests are traced, and who is told; `None` for none.
     pub traces: Option<Arc<TraceSettings>>,
     /// Where Caddy and others ask whether a host name is a tenant's; `None` for nowhere.
@@ -262,6 +264,26 @@ pub struct RouteSettings {
     pub webhook: Option<Arc<WebhookSettings>>,
     /// Who in browsers may read the answers.
     pub cors: Option<Arc<CorsSettings>>,
+    /// Answers are kept, as far as they allow it.
+    pub cache: Option<RouteCache>,
+}
+
+/// How the answers of a route are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteCache {
+    /// An answer is the same for everybody of the tenant, whatever the credential.
+    pub whole_tenant: bool,
+    /// Longest time for which an answer is kept, whatever it says.
+    pub age_max: Duration,
+}
+
+/// Where answers are kept.
+#[derive(Clone, Debug)]
+pub struct AnswersSettings {
+    /// The cache.
+    pub cache: CacheSettings,
+    /// Largest body that is kept.
+    pub answer_bytes_max: usize,
 }
 
 /// An application.

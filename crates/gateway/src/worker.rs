@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -15,6 +15,7 @@ use tenantry_model::token::{ContextKey, PassClaims};
 use tenantry_trace::Exporter;
 use tokio::sync::Semaphore;
 
+use crate::answers::Answers;
 use crate::authenticate::api_key::{self, Index};
 use crate::authenticate::{Proven, webhook::Taken};
 use crate::client::{Client, End};
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) counts: Vec<Counts>,
     pub(crate) exporter: ArcSwapOption<Exporter>,
     pub(crate) decided: Decided,
+    pub(crate) answers: OnceLock<Arc<Answers>>,
     pub(crate) ready: AtomicU64,
 }
 
@@ -62,6 +64,7 @@ impl Shared {
             counts: (0..settings.workers).map(|_| Counts::default()).collect(),
             exporter: ArcSwapOption::empty(),
             decided: Decided::default(),
+            answers: OnceLock::new(),
             ready: AtomicU64::new(0),
         })
     }
@@ -359,6 +362,12 @@ impl Drop for Entered {
         clients.try_remove(self.at);
         self.worker.counts().connections.store(clients.len() as u64, Ordering::Relaxed);
     }
+}
+
+/// Unix time in milliseconds.
+pub(crate) fn unix_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Unix time in seconds.

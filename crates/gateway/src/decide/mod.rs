@@ -23,6 +23,7 @@ use tenantry_trace::Parent;
 
 use crate::ablation::{Protection, removed};
 use crate::access::Line;
+use crate::answers;
 use crate::authenticate::{self, Actor};
 use crate::client::Peer;
 use crate::h1::head::{Framing, Head, Version};
@@ -65,6 +66,26 @@ impl Read<'_> {
     /// The largest body there may be.
     pub(crate) fn body_bytes_max(&self) -> u64 {
         self.route.as_ref().and_then(|r| r.body_bytes_max).unwrap_or(self.loaded.bounds.body_bytes_max)
+    }
+
+    /// The host's name, and its port if it was given.
+    pub(crate) fn host(&self) -> (&str, &str) {
+        (&self.host.name, self.host.port)
+    }
+
+    /// The path in its one reading.
+    pub(crate) fn path(&self) -> &str {
+        &self.target.path
+    }
+
+    /// The query as it came.
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.target.query
+    }
+
+    /// Whether the client came over TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.is_tls
     }
 
     /// Whether the client wants the connection to stay.
@@ -166,7 +187,13 @@ pub(crate) async fn decide(
     }
     let (identified, event) =
         tenant_of(worker, head, &read, &route, actor.as_deref(), body, now).map_err(|why| refused(why, line))?;
-    let result = finish(worker, peer, head, &read, &route, actor.as_deref(), identified, body, out, line, now).await;
+    let mut result =
+        finish(worker, peer, head, &read, &route, actor.as_deref(), identified, body, out, line, now).await;
+    if let Ok(plan) = &mut result
+        && route.cache.is_some()
+    {
+        answers::consult(worker, head, &read, &route, plan).await;
+    }
     if let Some(traced) = &line.traced {
         traced.decided();
     }
@@ -345,6 +372,7 @@ async fn finish(
     let websocket = seen.websocket && seen.upgrade && head.method == "GET" && head.version == Version::Http11;
     let mut lines = allowed_origin(loaded, read, route, facts.as_deref(), websocket)?;
     let mut guard = None;
+    let proven = identified.as_ref().is_some_and(|found| found.proven);
     if let (Some(found), Some(known)) = (&identified, &known) {
         let proven = found.proven || removed(Protection::Budgets);
         let limited = |why| {
@@ -397,6 +425,9 @@ async fn finish(
         is_idempotent: matches!(head.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE"),
         tenant,
         event: None,
+        proven,
+        kept: None,
+        tap: None,
         security_headers: loaded.security_headers,
         _guard: guard,
     })

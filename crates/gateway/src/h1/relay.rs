@@ -94,7 +94,7 @@ async fn try_relay(
     };
     gather_body(conn, decoder, plan);
     for again in 0..TRIES_MAX {
-        let connected = plan.upstream.connect(again > 0).await.map_err(Lost::Refused)?;
+        let connected = plan.connect(again > 0).await.map_err(Lost::Refused)?;
         let Connected { mut link, server, reused } = connected;
         let may_repeat = reused && plan.is_idempotent && plan.framing == Framing::None;
         match exchange(conn, client, plan, &mut link, decoder).await {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// One request as it came.
@@ -88,7 +89,8 @@ fn serve(stream: TcpStream, connection: usize, kept: &Mutex<Vec<Received>>) -> s
             continue;
         }
         let body = body(&received, &mut input)?;
-        kept.lock().unwrap().push(Received { body, ..received.clone() });
+        let received = Received { body, ..received };
+        kept.lock().unwrap().push(received.clone());
         answer(&path, &received, &mut input, &mut out)?;
     }
 }
@@ -122,6 +124,9 @@ fn answer(
     out: &mut TcpStream,
 ) -> std::io::Result<()> {
     let tenant = received.all("x-tenant-id").join(",");
+    if path.starts_with("/kept") {
+        return kept(received, &tenant, out);
+    }
     match path.rsplit('/').next().unwrap_or_default() {
         "insides" => out.write_all(
             b"HTTP/1.1 200 OK\r\nServer: internal/1.2\r\nX-Tenant-ID: bolt\r\nX-Shard: 7\r\nX-Powered-By: secret\r\nContent-Length: 2\r\n\r\nok",
@@ -174,4 +179,45 @@ fn answer(
             Ok(())
         }
     }
+}
+
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+/// An answer that is different each time, with the headers that the query asks for: `cc` is `Cache-Control`, `vary`,
+/// `cookie` and `etag` themselves, `status` the status, `slow` milliseconds, `close` ends the connection in the middle.
+fn kept(received: &Received, tenant: &str, out: &mut TcpStream) -> std::io::Result<()> {
+    let query = received.target().split_once('?').map_or("", |(_, query)| query).to_owned();
+    let of = |name: &str| query.split('&').find_map(|p| p.strip_prefix(name)?.strip_prefix('='));
+    if let Some(ms) = of("slow") {
+        // the work that such an answer takes
+        std::thread::sleep(std::time::Duration::from_millis(ms.parse().unwrap_or(0)));
+    }
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let body = format!("n={number} tenant={tenant}\n{}{}", received.head, String::from_utf8_lossy(&received.body));
+    let mut head = format!("HTTP/1.1 {} X\r\n", of("status").unwrap_or("200"));
+    for (name, header) in [("cc", "Cache-Control"), ("vary", "Vary"), ("cookie", "Set-Cookie"), ("etag", "ETag")] {
+        if let Some(value) = of(name) {
+            head.push_str(&format!("{header}: {value}\r\n"));
+        }
+    }
+    if of("close").is_some() {
+        head.push_str("Content-Length: 100000\r\n\r\n");
+        out.write_all(head.as_bytes())?;
+        return Err(std::io::ErrorKind::ConnectionAborted.into());
+    }
+    if of("chunked").is_some() {
+        head.push_str("Transfer-Encoding: chunked\r\n\r\n");
+        out.write_all(head.as_bytes())?;
+        let (one, two) = body.split_at(body.len() / 2);
+        for piece in [one, two] {
+            out.write_all(format!("{:x}\r\n{piece}\r\n", piece.len()).as_bytes())?;
+        }
+        return out.write_all(b"0\r\n\r\n");
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    out.write_all(head.as_bytes())?;
+    if !received.head.starts_with("HEAD ") {
+        out.write_all(body.as_bytes())?;
+    }
+    Ok(())
 }

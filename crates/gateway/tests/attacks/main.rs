@@ -14,6 +14,7 @@ mod cluster;
 mod credentials;
 mod hosts;
 mod issuers;
+mod kept;
 mod limits;
 mod names;
 mod smuggling;

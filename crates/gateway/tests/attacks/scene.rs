@@ -143,7 +143,12 @@ pub(crate) fn route(path: &str) -> RouteSettings {
         body_bytes_max: None,
         webhook: None,
         cors: None,
+        cache: None,
     }
+}
+
+fn kept(whole_tenant: bool) -> RouteCache {
+    RouteCache { whole_tenant, age_max: Duration::from_secs(3600) }
 }
 
 fn settings(application: &Application, directory: Directory) -> Settings {
@@ -171,6 +176,9 @@ fn settings(application: &Application, directory: Directory) -> Settings {
         RouteSettings { body_names: vec!["tenantId".into()], authentication: required, ..route("/body") },
         RouteSettings { webhook: Some(Arc::new(webhook)), ..route("/hooks") },
         RouteSettings { tenant: TenantNeed::None, ..route("/public") },
+        RouteSettings { cache: Some(kept(false)), ..route("/kept") },
+        RouteSettings { cache: Some(kept(true)), ..route("/kept/all") },
+        RouteSettings { cache: Some(kept(true)), authentication: required, ..route("/kept/api") },
         RouteSettings { body_bytes_max: Some(10), ..route("/small") },
         RouteSettings {
             cors: Some(Arc::new(CorsSettings { own_hosts: true, credentials: true, ..CorsSettings::default() })),
@@ -211,6 +219,10 @@ fn settings(application: &Application, directory: Directory) -> Settings {
         maintenance: Maintenance::default(),
         security_headers: true,
         access_log: AccessLog::All,
+        answers: Some(Arc::new(AnswersSettings {
+            cache: CacheSettings { jitter: 0.0, ..CacheSettings::new("test") },
+            answer_bytes_max: 10_000,
+        })),
         traces: None,
         ask_path: None,
     }
@@ -311,7 +323,7 @@ impl Client {
         };
         let status = head[9..12].parse().unwrap();
         let mut answer = Answer { status, head, body: String::new() };
-        if method == "HEAD" || status == 204 || status == 101 {
+        if method == "HEAD" || matches!(status, 204 | 304 | 101) {
             return answer;
         }
         if let Some(length) = answer.header("content-length") {

@@ -1,11 +1,17 @@
 //! K-02, K-04, K-10, K-13 and H-13 for answers that are kept: whose they are, which of them are, and what ends them.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use tenantry_gateway::settings::{AnswersSettings, CacheSecret, CacheSettings};
+
+use crate::redis::Redis;
 use crate::scene::{Answer, Scene, bearer, get};
 
 const A: &str = "acme.example.com";
 const B: &str = "bolt.example.com";
+/// Longest wait for something that comes at once.
+const SOON: Duration = Duration::from_secs(20);
 const INSIDE: &str = "gateway.internal";
 
 /// Asks twice; whether the second came from what was kept.
@@ -173,6 +179,37 @@ fn k04_a_path_is_kept_under_its_one_reading() {
     }
     // hosts of one tenant are two hosts
     assert_ne!(scene.get("shop.acme.com", "/kept/all/me?cc=max-age=60", &[]).0.body, kept);
+}
+
+#[test]
+fn gateways_share_what_they_keep_and_hear_what_is_forgotten() {
+    let redis = Redis::start();
+    let start = || {
+        let redis = redis.settings();
+        Scene::without(None, move |settings| {
+            let cache = CacheSettings { jitter: 0.0, ..CacheSettings::new("shared") };
+            let cache = cache.with_redis(redis, CacheSecret::new([3; 32]));
+            settings.answers = Some(Arc::new(AnswersSettings { cache, answer_bytes_max: 10_000 }));
+        })
+    };
+    let (one, two) = (start(), start());
+    let begin = Instant::now();
+    let shared = (0..).find_map(|number| {
+        assert!(begin.elapsed() < SOON, "the other gateway knows nothing");
+        let path = format!("/kept/all/{number}?cc=max-age=600");
+        let first = one.get(A, &path, &[]).0.body;
+        let (second, received) = two.get(A, &path, &[]);
+        // their lines to Redis are there after a while
+        (received.is_empty() && second.body == first).then_some((path, first))
+    });
+    let (path, first) = shared.unwrap();
+    let elsewhere = two.get(B, &path, &[]);
+    assert_eq!(elsewhere.1.len(), 1, "of another tenant it is another one");
+    one.ask(&format!("DELETE {} HTTP/1.1\r\nHost: {A}\r\n\r\n", path.split('?').next().unwrap()));
+    while two.get(A, &path, &[]).0.body == first {
+        assert!(begin.elapsed() < SOON, "nobody told the other gateway");
+    }
+    assert_eq!(two.get(B, &path, &[]).0.body, elsewhere.0.body);
 }
 
 /// K-02: the same path, on the same host, of another tenant.

@@ -10,19 +10,21 @@ use tenantry_edge::directory::{Directory, Limits, domain};
 use tenantry_engine::credentials::Credentials;
 use tenantry_gateway::Settings;
 use tenantry_gateway::settings::{
-    AccessLog, AcmeSettings, Authentication, Bounds, Challenge, ContextSettings, CorsSettings, ExactSettings,
-    ExporterSettings, IssuerParts, IssuerSettings, Join, KeySource, Maintenance, PassSettings, Rate, Rates,
-    RedisSettings, RouteSettings, Sampler, TenantNeed, Times, TraceSettings, UpstreamSettings, WebhookScheme,
-    WebhookSettings,
+    AccessLog, AcmeSettings, Authentication, Bounds, Challenge, ContextSettings, CorsSettings, IssuerParts,
+    IssuerSettings, KeySource, Maintenance, PassSettings, Rate, Rates, RouteSettings, TenantNeed, Times,
+    UpstreamSettings, WebhookScheme, WebhookSettings,
 };
 use tenantry_gateway::tls::{self, Certificates};
 use tenantry_model::KeyKind;
 use tenantry_model::token::ContextKey;
 
+use super::cluster::exact_of;
+use super::keep::{answers_of, route_cache_of};
+use super::traces::traces_of;
 use super::{
     AccessLogName, AcmeSection, AuthenticationName, BoundsSection, ChallengeName, ContextSection, CorsSection,
-    CountedName, GatewaySection, IssuerSection, JoinName, NeedName, PassSection, RateSection, RatesSection,
-    RedisSection, RouteSection, SchemeName, TimesSection, TracesSection, UpstreamSection, WebhookSection, files,
+    GatewaySection, IssuerSection, NeedName, PassSection, RateSection, RatesSection, RouteSection, SchemeName,
+    TimesSection, UpstreamSection, WebhookSection, files,
 };
 use crate::config::directory::{self, Followed, Stored};
 use crate::errors::Failure;
@@ -67,6 +69,7 @@ pub(crate) fn build(
     let issuers = section.issuers.iter().map(|(name, issuer)| issuer_of(name, issuer, &base).map(Arc::new));
     let issuers = issuers.collect::<Result<Vec<_>, _>>()?;
     let hosts = |list: &[String], what: &str| list.iter().map(|name| host(name, what)).collect::<Result<Vec<_>, _>>();
+    let answers = answers_of(section, &routes, &base)?;
     Ok(Settings {
         listen: section.listen.clone(),
         workers: section.workers,
@@ -93,6 +96,7 @@ pub(crate) fn build(
         times: times_of(&section.times),
         rates: rates_of(&section.rates)?,
         exact: exact_of(section, &base)?,
+        answers,
         traces: section.traces.as_ref().map(|t| traces_of(t, &base).map(Arc::new)).transpose()?,
         maintenance: Maintenance {
             all: section.maintenance.all,
@@ -109,7 +113,7 @@ pub(crate) fn build(
     })
 }
 
-fn wrong(what: &str, remedy: &str) -> Failure {
+pub(super) fn wrong(what: &str, remedy: &str) -> Failure {
     Failure::caller(what).code("gateway-settings").remedy(remedy)
 }
 
@@ -222,6 +226,7 @@ fn route_of(name: &str, section: &RouteSection, upstreams: &[&String], base: &Pa
         body_bytes_max: section.body_bytes_max,
         webhook: section.webhook.as_ref().map(|w| webhook_of(w, base).map(Arc::new)).transpose()?,
         cors: section.cors.as_ref().map(|c| Arc::new(cors_of(c))),
+        cache: route_cache_of(name, section)?,
     })
 }
 
@@ -379,54 +384,4 @@ fn rates_of(section: &RatesSection) -> Result<Rates, Failure> {
             other => other.unwrap_or(1),
         },
     })
-}
-
-/// Where budgets are counted for all gateways, if they are.
-fn exact_of(section: &GatewaySection, base: &Path) -> Result<Option<ExactSettings>, Failure> {
-    if section.rates.counted == CountedName::Local {
-        return Ok(None);
-    }
-    let redis = section.redis.as_ref().ok_or_else(|| {
-        wrong("rates are to be counted in Redis, and there is none", "add [gateway.redis] with its `host`")
-    })?;
-    let wait_ms = section.rates.wait_ms.unwrap_or(5);
-    if !(1..=1000).contains(&wait_ms) {
-        return Err(wrong(&format!("`wait_ms` in `rates` is {wait_ms}"), "write 1 to 1000"));
-    }
-    let wait_max = Duration::from_millis(wait_ms);
-    Ok(Some(ExactSettings { redis: redis_of(redis, base)?, realm: redis.realm.clone(), wait_max }))
-}
-
-fn redis_of(section: &RedisSection, base: &Path) -> Result<RedisSettings, Failure> {
-    let mut redis = RedisSettings::new(&section.host, section.port);
-    redis.user.clone_from(&section.user);
-    redis.tls = section.tls;
-    if let Some(file) = &section.password_file {
-        redis.password = Some(files::text(&base.join(file))?.trim().to_owned().into());
-    }
-    Ok(redis)
-}
-
-fn traces_of(section: &TracesSection, base: &Path) -> Result<TraceSettings, Failure> {
-    let mut exporter = ExporterSettings::new(&section.endpoint, &section.service)
-        .map_err(|e| Failure::caller("[gateway.traces] cannot be used").because(e).code("gateway-settings"))?;
-    if !(0.0..=1.0).contains(&section.ratio) {
-        return Err(wrong(&format!("`ratio` in `traces` is {}", section.ratio), "write 0 to 1; 1 traces all requests"));
-    }
-    if section.queue_max == 0 {
-        return Err(wrong("`queue_max` in `traces` is 0", "write how many requests' spans may wait"));
-    }
-    exporter.queue_max = section.queue_max;
-    if let Some(file) = &section.headers_file {
-        exporter.headers = files::headers(&base.join(file))?;
-    }
-    if exporter.wants_tls() {
-        let ca = section.ca.as_ref().map(|ca| base.join(ca));
-        exporter.tls = Some(files::client(ca.as_deref())?);
-    }
-    let join = match section.join {
-        JoinName::All => Join::All,
-        JoinName::Trusted => Join::Trusted,
-    };
-    Ok(TraceSettings { exporter, sampler: Sampler::new(section.ratio), join })
 }

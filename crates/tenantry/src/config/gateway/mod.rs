@@ -1,7 +1,10 @@
 //! The section `[gateway]` of the configuration file, and what it becomes.
 
 mod build;
+mod cluster;
 mod files;
+mod keep;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,6 +14,9 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 pub(crate) use build::build;
+use cluster::{CountedName, RedisSection};
+use keep::{CacheSection, RouteCacheSection};
+use traces::TracesSection;
 
 /// `[gateway]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,6 +58,8 @@ pub(crate) struct GatewaySection {
     pub(crate) rates: RatesSection,
     /// What several gateways share.
     pub(crate) redis: Option<RedisSection>,
+    /// Answers of routes with a cache.
+    pub(crate) cache: CacheSection,
     /// Spans of requests, told to a collector.
     pub(crate) traces: Option<TracesSection>,
     /// Who has to wait for the operator.
@@ -96,6 +104,7 @@ impl Default for GatewaySection {
             times: TimesSection::default(),
             rates: RatesSection::default(),
             redis: None,
+            cache: CacheSection::default(),
             traces: None,
             maintenance: MaintenanceSection::default(),
             tls: None,
@@ -156,89 +165,6 @@ pub(crate) struct RatesSection {
     pub(crate) counted: CountedName,
     /// Longest wait for Redis, in milliseconds.
     pub(crate) wait_ms: Option<u64>,
-}
-
-/// `counted` of `[gateway.rates]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum CountedName {
-    #[default]
-    Local,
-    Redis,
-}
-
-/// `[gateway.redis]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RedisSection {
-    /// Host name or address.
-    pub(crate) host: String,
-    /// Its port.
-    #[serde(default = "redis_port")]
-    pub(crate) port: u16,
-    /// The ACL user.
-    #[serde(default)]
-    pub(crate) user: Option<String>,
-    /// File with its password.
-    #[serde(default)]
-    pub(crate) password_file: Option<PathBuf>,
-    /// TLS, verified by the system's certificates.
-    #[serde(default)]
-    pub(crate) tls: bool,
-    /// Names this cluster among others that share the server.
-    #[serde(default = "issuer")]
-    pub(crate) realm: String,
-}
-
-fn redis_port() -> u16 {
-    6379
-}
-
-/// `[gateway.traces]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TracesSection {
-    /// Where the collector takes OTLP over HTTP.
-    pub(crate) endpoint: String,
-    /// Part of the requests that is traced.
-    #[serde(default = "ratio")]
-    pub(crate) ratio: f64,
-    /// Whose traces are joined.
-    #[serde(default)]
-    pub(crate) join: JoinName,
-    /// `service.name` of the spans.
-    #[serde(default = "service")]
-    pub(crate) service: String,
-    /// File with headers for the collector, TOML.
-    #[serde(default)]
-    pub(crate) headers_file: Option<PathBuf>,
-    /// Authorities of the collector's certificate, PEM; the system's if left out.
-    #[serde(default)]
-    pub(crate) ca: Option<PathBuf>,
-    /// Requests whose spans wait.
-    #[serde(default = "queue_max")]
-    pub(crate) queue_max: usize,
-}
-
-fn ratio() -> f64 {
-    0.01
-}
-
-fn service() -> String {
-    "tenantry-gateway".into()
-}
-
-fn queue_max() -> usize {
-    4096
-}
-
-/// `join` of `[gateway.traces]`.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum JoinName {
-    #[default]
-    All,
-    Trusted,
 }
 
 /// So many in a second, and so many at once.
@@ -440,6 +366,8 @@ pub(crate) struct RouteSection {
     pub(crate) webhook: Option<WebhookSection>,
     /// Who in browsers may read the answers.
     pub(crate) cors: Option<CorsSection>,
+    /// Answers are kept.
+    pub(crate) cache: Option<RouteCacheSection>,
 }
 
 impl Default for RouteSection {
@@ -455,6 +383,7 @@ impl Default for RouteSection {
             body_bytes_max: None,
             webhook: None,
             cors: None,
+            cache: None,
         }
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct Traced {
     began_unix: u64,
     decided: Cell<Option<Instant>>,
     seated: Cell<Option<Instant>>,
+    is_kept: Cell<bool>,
     pub(crate) is_told: Cell<bool>,
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn begin(worker: &Worker, given: Option<Parent>, is_trusted: bool, be
         began_unix: before,
         decided: Cell::new(None),
         seated: Cell::new(None),
+        is_kept: Cell::new(false),
         is_told: Cell::new(false),
     };
     // the application's spans are part of ours for it
@@ -99,6 +101,11 @@ impl Traced {
         self.seated.set(Some(Instant::now()));
     }
 
+    /// It is answered from what is kept.
+    pub(crate) fn kept(&self) {
+        self.is_kept.set(true);
+    }
+
     /// It has ended: tells all there is to tell.
     pub(crate) fn tell(&self, line: &Line, status: u16, decision: &'static str, cause: &str) {
         let ended = Instant::now();
@@ -117,7 +124,7 @@ impl Traced {
         let mut spans = Vec::with_capacity(4);
         let decided = self.decided.get();
         spans.push(span(part(self.own.span, 1), "decide", Kind::Internal, self.began, decided.unwrap_or(ended)));
-        if let Some(decided) = decided {
+        if let Some(decided) = decided.filter(|_| !self.is_kept.get()) {
             let seated = self.seated.get();
             spans.push(span(part(self.own.span, 2), "queue", Kind::Internal, decided, seated.unwrap_or(ended)));
             if let Some(seated) = seated {
@@ -131,6 +138,9 @@ impl Traced {
         whole.name = name.into();
         whole.failure = failed.then(|| if cause.is_empty() { decision.into() } else { cause.to_owned().into() });
         whole.attributes = attributes(line, status, decision, cause);
+        if self.is_kept.get() {
+            whole.attributes.push(("tenantry.kept", true.into()));
+        }
         spans.push(whole);
         self.exporter.record(spans);
     }

@@ -32,7 +32,7 @@ use crate::ablation::{Protection, removed};
 use crate::decide::{Plan, Read};
 use crate::h1::head::Head;
 use crate::settings::{AnswersSettings, RouteSettings};
-use crate::worker::Worker;
+use crate::worker::{Worker, unix_millis};
 pub(crate) use rules::Wish;
 pub(crate) use tap::Tap;
 
@@ -172,7 +172,7 @@ pub(crate) async fn consult(worker: &Worker, head: &Head<'_>, read: &Read<'_>, r
                     names = wanted;
                 }
                 Some(stored::Stored::Answer(answer)) => {
-                    plan.kept = answer.spoken(wish.etags(), crate::worker::unix_millis());
+                    plan.kept = Some(answer.spoken(wish.etags(), unix_millis()));
                     return;
                 }
                 _ => return,

@@ -85,10 +85,12 @@ pub(super) fn read(value: &Bytes) -> Option<Stored> {
 
 impl Kept {
     /// As the application would say it, on a connection that ends after it; `etags` are those the client has.
-    pub(super) fn spoken(&self, etags: Option<&str>, now: u64) -> Option<Bytes> {
+    pub(super) fn spoken(&self, etags: Option<&str>, now: u64) -> Bytes {
         let age = self.age + now.saturating_sub(self.came) / 1000;
         let mut out = Vec::with_capacity(self.head.len() + self.body.len() + 64);
-        let is_known = etags.is_some_and(|etags| self.etag().is_some_and(|own| matches(etags, own)));
+        // of what is not there, or elsewhere, there is no version to have
+        let is_known = self.head.starts_with(b"HTTP/1.1 200 ")
+            && etags.is_some_and(|etags| self.etag().is_some_and(|own| matches(etags, own)));
         if is_known {
             out.extend_from_slice(b"HTTP/1.1 304 Not Modified\r\n");
             for line in lines(&self.head).skip(1).filter(|line| !is_about_body(line)) {
@@ -107,7 +109,7 @@ impl Kept {
         if !is_known {
             out.extend_from_slice(&self.body);
         }
-        Some(out.into())
+        out.into()
     }
 
     fn etag(&self) -> Option<&str> {
@@ -148,7 +150,7 @@ mod tests {
 
     fn spoken(value: &Bytes, etags: Option<&str>) -> String {
         let Some(Stored::Answer(kept)) = read(value) else { panic!("no answer") };
-        String::from_utf8(kept.spoken(etags, 6_000).unwrap().to_vec()).unwrap()
+        String::from_utf8(kept.spoken(etags, 6_000).to_vec()).unwrap()
     }
 
     #[test]
@@ -165,6 +167,8 @@ mod tests {
             assert_eq!(spoken(&value, Some(known)), short, "{known}");
         }
         assert!(spoken(&value, Some("\"b\"")).ends_with("hi"));
+        let gone = kept("HTTP/1.1 404 Not Found\r\nETag: \"a\"\r\nContent-Length: 2\r\n\r\nhi");
+        assert!(spoken(&gone, Some("\"a\"")).starts_with("HTTP/1.1 404 "));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tenantry_edge::admission::Admitted;
@@ -212,7 +212,7 @@ fn forget(answers: Arc<Answers>, owner: Admitted, kind: String) {
 /// Does what can be done without waiting now, and the rest beside.
 fn at_once(work: impl Future<Output = ()> + 'static) {
     let mut work: Pin<Box<dyn Future<Output = ()>>> = Box::pin(work);
-    if let Poll::Pending = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
         tokio::task::spawn_local(work);
     }
 }

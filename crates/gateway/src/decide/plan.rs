@@ -47,6 +47,7 @@ impl Plan {
     /// A seat for it; none is needed for what is kept.
     pub(crate) async fn seat(&self, line: &Line) -> Result<Option<Seat>, Refusal> {
         if self.kept.is_some() {
+            line.traced.iter().for_each(|traced| traced.kept());
             return Ok(None);
         }
         let seat = Seat::take(&self.upstream, self.asker, line.began).await.map(Some);

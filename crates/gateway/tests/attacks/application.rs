@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 /// One request as it came.
 #[derive(Clone, Debug)]
@@ -38,6 +38,25 @@ impl Received {
 pub(crate) struct Application {
     pub(crate) at: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// Holds answers back until a test says otherwise.
+#[derive(Default)]
+pub(crate) struct Gate {
+    is_open: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Gate {
+    pub(crate) fn open(&self, is_open: bool) {
+        *self.is_open.lock().unwrap() = is_open;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self) {
+        drop(self.changed.wait_while(self.is_open.lock().unwrap(), |is_open| !*is_open).unwrap());
+    }
 }
 
 impl Application {
@@ -46,16 +65,23 @@ impl Application {
         let at = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&received);
+        let gate = Arc::new(Gate::default());
+        let held = Arc::clone(&gate);
         std::thread::spawn(move || {
             for (connection, stream) in listener.incoming().enumerate() {
-                let kept = Arc::clone(&kept);
+                let (kept, gate) = (Arc::clone(&kept), Arc::clone(&held));
                 std::thread::spawn(move || {
                     // a client that goes ends it
-                    let _ = serve(stream.unwrap(), connection, &kept);
+                    let _ = serve(stream.unwrap(), connection, &kept, &gate);
                 });
             }
         });
-        Self { at, received }
+        Self { at, received, gate }
+    }
+
+    /// How many came since the last call of [`take`](Self::take).
+    pub(crate) fn count(&self) -> usize {
+        self.received.lock().unwrap().len()
     }
 
     /// What came since the last call.
@@ -64,7 +90,7 @@ impl Application {
     }
 }
 
-fn serve(stream: TcpStream, connection: usize, kept: &Mutex<Vec<Received>>) -> std::io::Result<()> {
+fn serve(stream: TcpStream, connection: usize, kept: &Mutex<Vec<Received>>, gate: &Gate) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut out = stream.try_clone()?;
     let mut input = BufReader::new(stream);
@@ -91,7 +117,7 @@ fn serve(stream: TcpStream, connection: usize, kept: &Mutex<Vec<Received>>) -> s
         let body = body(&received, &mut input)?;
         let received = Received { body, ..received };
         kept.lock().unwrap().push(received.clone());
-        answer(&path, &received, &mut input, &mut out)?;
+        answer(&path, &received, &mut input, &mut out, gate)?;
     }
 }
 
@@ -122,10 +148,11 @@ fn answer(
     received: &Received,
     input: &mut BufReader<TcpStream>,
     out: &mut TcpStream,
+    gate: &Gate,
 ) -> std::io::Result<()> {
     let tenant = received.all("x-tenant-id").join(",");
     if path.starts_with("/kept") {
-        return kept(received, &tenant, out);
+        return kept(received, &tenant, out, gate);
     }
     match path.rsplit('/').next().unwrap_or_default() {
         "insides" => out.write_all(
@@ -184,13 +211,12 @@ fn answer(
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// An answer that is different each time, with the headers that the query asks for: `cc` is `Cache-Control`, `vary`,
-/// `cookie` and `etag` themselves, `status` the status, `slow` milliseconds, `close` ends the connection in the middle.
-fn kept(received: &Received, tenant: &str, out: &mut TcpStream) -> std::io::Result<()> {
+/// `cookie` and `etag` themselves, `status` the status; `hold` waits at the gate, `close` ends in the middle.
+fn kept(received: &Received, tenant: &str, out: &mut TcpStream, gate: &Gate) -> std::io::Result<()> {
     let query = received.target().split_once('?').map_or("", |(_, query)| query).to_owned();
     let of = |name: &str| query.split('&').find_map(|p| p.strip_prefix(name)?.strip_prefix('='));
-    if let Some(ms) = of("slow") {
-        // the work that such an answer takes
-        std::thread::sleep(std::time::Duration::from_millis(ms.parse().unwrap_or(0)));
+    if of("hold").is_some() {
+        gate.pass();
     }
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let body = format!("n={number} tenant={tenant}\n{}{}", received.head, String::from_utf8_lossy(&received.body));

@@ -94,40 +94,56 @@ fn a_write_forgets_what_is_kept_of_its_path_and_of_no_other() {
     assert_eq!([of(A, other), of(B, path)], before[1..]);
 }
 
+fn ask(scene: &Scene, path: &str) -> Answer {
+    let mut client = scene.client();
+    client.send(get(A, path, &[]));
+    client.answer()
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < SOON, "{what}");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn of_all_who_ask_at_once_one_goes_to_the_application() {
     let scene = Scene::new();
+    let gate = &scene.application.gate;
     let ask_all = |path: &str| {
         scene.application.take();
+        gate.open(false);
         let answers: Vec<Answer> = std::thread::scope(|threads| {
-            let ask = || {
-                let mut client = scene.client();
-                client.send(get(A, path, &[]));
-                client.answer()
-            };
+            let ask = || ask(&scene, path);
             let asking: Vec<_> = (0..20).map(|_| threads.spawn(ask)).collect();
+            until("all have asked", || scene.directory_requests("acme") == 20);
+            gate.open(true);
             asking.into_iter().map(|a| a.join().unwrap()).collect()
         });
         assert!(answers.iter().all(|a| a.status == 200 && a.body.contains("tenant=1")), "{answers:?}");
         scene.application.take().len()
     };
-    assert_eq!(ask_all("/kept/all/slow?cc=max-age=60&slow=300"), 1);
-    assert!(ask_all("/kept/all/vary?cc=max-age=60&slow=300&vary=X-Other") <= 2);
+    assert_eq!(ask_all("/kept/all/one?cc=max-age=60&hold=1"), 1);
+    assert_eq!(ask_all("/kept/all/vary?cc=max-age=60&hold=1&vary=X-Other"), 2, "once more, under what it depends on");
     // what may not be kept is waited for once, and then no more
-    assert_eq!(ask_all("/kept/all/never?slow=100"), 20);
+    assert_eq!(ask_all("/kept/all/never?hold=1"), 20);
     // who asks for all leaves in the middle: another one does
+    gate.open(false);
+    let path = "/kept/all/left?cc=max-age=60&hold=1";
     let mut first = scene.client();
-    first.send(get(A, "/kept/all/left?cc=max-age=60&slow=300", &[]));
-    let waiting = std::thread::scope(|threads| {
-        let second = threads.spawn(|| {
-            let mut client = scene.client();
-            client.send(get(A, "/kept/all/left?cc=max-age=60&slow=300", &[]));
-            client.answer()
-        });
+    first.send(get(A, path, &[]));
+    until("the first is at the application", || scene.application.count() == 1);
+    let second = std::thread::scope(|threads| {
+        let second = threads.spawn(|| ask(&scene, path));
+        until("the second waits", || scene.directory_requests("acme") == 2);
         drop(first);
+        until("the second asks", || scene.application.count() == 2);
+        gate.open(true);
         second.join().unwrap()
     });
-    assert_eq!(waiting.status, 200);
+    assert_eq!(second.status, 200);
     // an answer that breaks off is not kept
     scene.get(A, "/kept/all/broken?cc=max-age=60&close=1", &[]);
     assert_eq!(scene.get(A, "/kept/all/broken?cc=max-age=60&close=1", &[]).1.len(), 1);
@@ -138,20 +154,18 @@ fn of_all_who_ask_at_once_one_goes_to_the_application() {
 fn k10_a_suspended_tenant_reads_nothing_that_is_kept() {
     let scene = Scene::new();
     assert!(is_kept(&scene, A, "/kept/x?cc=max-age=60", &[]));
+    let path = "/kept/all/slow?cc=max-age=60&hold=1";
+    scene.application.take();
     std::thread::scope(|threads| {
         // waits for an answer while its tenant is suspended
         let mut first = scene.client();
-        first.send(get(A, "/kept/all/slow?cc=max-age=60&slow=600", &[]));
-        let second = threads.spawn(|| {
-            let mut client = scene.client();
-            client.send(get(A, "/kept/all/slow?cc=max-age=60&slow=600", &[]));
-            client.answer()
-        });
-        while scene.directory_requests("acme") < 2 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        first.send(get(A, path, &[]));
+        until("the first is at the application", || scene.application.count() == 1);
+        let second = threads.spawn(|| ask(&scene, path));
+        until("the second waits", || scene.directory_requests("acme") == 2);
         scene.suspend(&["acme"]);
         assert_ne!(second.join().unwrap().status, 200);
+        scene.application.gate.open(true);
     });
     let (answer, received) = scene.get(A, "/kept/x?cc=max-age=60", &[]);
     assert_eq!((answer.status, answer.code().as_str(), received.len()), (403, "TENANT_SUSPENDED", 0));

@@ -144,6 +144,13 @@ fn without_a_header_a_trace_begins_here_and_refusals_are_told_with_their_cause()
     let whole = spans.iter().find(|s| s.kind == 2).unwrap();
     assert!(says(whole, "tenantry.decision", "refused") && says(whole, "tenantry.cause", "credential-required"));
     assert!(spans.iter().all(|s| s.name != "upstream"), "{spans:?}");
+    // what is kept needs no application
+    let path = "/kept/all/traced?cc=max-age=60";
+    scene.get("acme.example.com", path, &[]);
+    scene.get("acme.example.com", path, &[]);
+    let spans = collector.spans(2);
+    let kept = |s: &&Span| attribute(s, "tenantry.kept") == Some(&Value::BoolValue(true));
+    assert_eq!((spans.iter().filter(kept).count(), spans.iter().filter(|s| s.name == "upstream").count()), (1, 1));
     // an application that is gone, and a request that is cut off
     scene.get("acme.example.com", "/silent", &[]);
     let whole = collector.spans(1).into_iter().find(|s| s.kind == 2).unwrap();

@@ -139,7 +139,7 @@ impl Remote {
     async fn ask(&self, line: &Line, _turn: Turn, name: &str) -> Result<Stored, Unanswered> {
         let mut connection = line.connection.clone();
         let (others, since) = line.gather.take();
-        if others.is_empty() {
+        if others.is_empty() && since.is_none() {
             return redis::cmd("GET").arg(name).query_async(&mut connection).await.map_err(Some);
         }
         let mut command = Cmd::with_capacity(others.len() + 2, (others.len() + 1) * (name.len() + 16));

@@ -18,7 +18,7 @@ use redis::Redis;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Plan {
     /// Rounds of each lane
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 15)]
     pub rounds: u32,
     /// Requests of a round in the second level
     #[arg(long, default_value_t = 40_000)]
@@ -43,11 +43,11 @@ pub async fn run(target: &Target, plan: &Plan, observer: &dyn Observer) -> anyho
     rows.push(row("first level, a hit", format!("{nanoseconds:.0} ns"), json!({"nanoseconds": nanoseconds})));
     observer.now("cache: the second level beside GET");
     for at_once in [1, 8, plan.at_once] {
-        let (plain, ours) = levels::second(&redis, plan, at_once).await?;
+        let (plain, ours, ratio) = levels::second(&redis, plan, at_once).await?;
         let case = |what: &str| format!("{what}, {at_once} at once");
         rows.push(row(&case("Redis, GET alone"), format!("{plain:.0}/s"), json!({"per_second": plain})));
         rows.push(row(&case("second level, a hit"), format!("{ours:.0}/s"), json!({"per_second": ours})));
-        rows.push(row(&case("second level to GET"), format!("{:.2}", ours / plain), json!({"ratio": ours / plain})));
+        rows.push(row(&case("second level to GET"), format!("{ratio:.2}"), json!({"ratio": ratio})));
     }
     observer.now("cache: one tenant beside another's flood");
     let (alone, beside) = (flood::hit_rate(false).await?, flood::hit_rate(true).await?);

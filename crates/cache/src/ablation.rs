@@ -75,6 +75,18 @@ impl Removed {
         self.protection == Some(protection)
     }
 
+    /// Whether any was.
+    #[cfg(feature = "ablation")]
+    pub(crate) fn is_any(self) -> bool {
+        self.protection.is_some()
+    }
+
+    /// None was.
+    #[cfg(not(feature = "ablation"))]
+    pub(crate) const fn is_any(self) -> bool {
+        false
+    }
+
     /// It was not.
     #[cfg(not(feature = "ablation"))]
     pub(crate) const fn has(self, _: Protection) -> bool {

@@ -187,7 +187,8 @@ impl Inner {
         }
         let key = ours.key().clone();
         let (sealing, generation) = (self.keys.of_tenant(&key), self.keys.generation(&key));
-        let space = Arc::new(Space::new(ours, sealing, generation, self.settings.removed));
+        let owner = self.keys.owner(&key);
+        let space = Arc::new(Space::new(ours, sealing, generation, owner, self.settings.removed));
         let mut spaces = self.spaces.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = spaces.get(&key).filter(|known| known.admitted.is_same_tenant(admitted)) {
             return Ok(known.clone());

@@ -131,12 +131,17 @@ impl Equivalent<Kept> for Asked<'_> {
 /// Parts with their lengths in front.
 pub(crate) fn parts(all: &[&str]) -> Vec<u8> {
     let mut out = Vec::with_capacity(all.iter().map(|p| p.len() + 4).sum());
+    add_parts(all, &mut out);
+    out
+}
+
+/// The same, behind what is there.
+pub(crate) fn add_parts(all: &[&str], out: &mut Vec<u8>) {
     for part in all {
         // a part is at most a key's length, far below 4 GiB
         out.extend_from_slice(&(part.len() as u32).to_be_bytes());
         out.extend_from_slice(part.as_bytes());
     }
-    out
 }
 
 /// The two parts that say who the tenant is.

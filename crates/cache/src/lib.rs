@@ -68,6 +68,6 @@ pub use counters::{LineUsed, Used};
 pub use error::CacheError;
 pub use key::{Key, KeyError};
 pub use remote::Reach;
-pub use scope::{Known, Scope};
+pub use scope::{Known, Loaded, Scope};
 pub use secret::{Secret, SecretError};
 pub use settings::{Redis, Settings, SettingsError};

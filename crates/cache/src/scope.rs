@@ -27,6 +27,15 @@ pub enum Known {
     Nothing,
 }
 
+/// What a loader found, and how long it may be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Its value; `None` is that there is nothing.
+    pub value: Option<Bytes>,
+    /// For so long.
+    pub ttl: Duration,
+}
+
 /// The entries of one admitted tenant. A part of a tenant has entries of its own; a removal by kind, or of all, is for
 /// the tenant with its parts.
 pub struct Scope<'a> {
@@ -48,22 +57,22 @@ impl<'a> Scope<'a> {
     /// What is known of an entry, without loading it.
     pub async fn get<'k>(&self, key: impl Into<Key<'k>>) -> Result<Option<Known>, CacheError> {
         let asked = self.asked(key.into())?;
-        if let Some(entry) = self.here(&asked) {
+        let now = self.now();
+        if let Some(entry) = self.here_at(&asked, now) {
             count(&self.space.counters.hits);
             return Ok(Some(entry.into()));
         }
-        let removals = self.space.removals();
         let looked = match &self.inner.remote {
-            Some(remote) => remote.look(&self.space, &asked).await,
+            Some(remote) => remote.look(&self.space, &asked, now).await,
             None => Looked::Off,
         };
         self.check()?;
-        let Looked::Found { value, ends } = looked else {
+        let Looked::Found { value, life, removals } = looked else {
             count(&self.space.counters.misses);
             return Ok(None);
         };
         count(&self.space.counters.remote_hits);
-        let entry = self.entry(value, self.left(ends));
+        let entry = self.entry(value, life);
         if self.inner.make_room(&self.space, &asked, &entry) {
             self.space.keep_since(removals, &asked, entry.clone());
         }
@@ -86,6 +95,22 @@ impl<'a> Scope<'a> {
         L: Future<Output = Result<Option<Bytes>, E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let found = || async { load().await.map(|value| Loaded { value, ttl }) };
+        self.get_or_load_for(key, found).await
+    }
+
+    /// The same, where what is found says how long it may be kept. A time of zero keeps it for those who wait, and for
+    /// nobody else.
+    pub async fn get_or_load_for<'k, F, L, E>(
+        &self,
+        key: impl Into<Key<'k>>,
+        load: F,
+    ) -> Result<Option<Bytes>, CacheError>
+    where
+        F: FnOnce() -> L,
+        L: Future<Output = Result<Loaded, E>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let asked = self.asked(key.into())?;
         loop {
             self.check()?;
@@ -103,7 +128,7 @@ impl<'a> Scope<'a> {
                         return outcome.map_err(|source| CacheError::Load { source });
                     }
                 }
-                Role::Lead(lead) => return self.lead(lead, &asked, ttl, load).await,
+                Role::Lead(lead) => return self.lead(lead, &asked, load).await,
             }
         }
     }
@@ -141,16 +166,10 @@ impl<'a> Scope<'a> {
         self.inner.forget(message).await
     }
 
-    async fn lead<F, L, E>(
-        &self,
-        lead: Lead,
-        asked: &Asked<'_>,
-        ttl: Duration,
-        load: F,
-    ) -> Result<Option<Bytes>, CacheError>
+    async fn lead<F, L, E>(&self, lead: Lead, asked: &Asked<'_>, load: F) -> Result<Option<Bytes>, CacheError>
     where
         F: FnOnce() -> L,
-        L: Future<Output = Result<Option<Bytes>, E>>,
+        L: Future<Output = Result<Loaded, E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let flight = lead.flight.clone();
@@ -158,14 +177,14 @@ impl<'a> Scope<'a> {
         let settled = Settled { space: &self.space, asked, flight: &flight };
         let mut ticket = None;
         if let Some(remote) = &self.inner.remote {
-            let mut looked = remote.look(&self.space, asked).await;
+            let mut looked = remote.look(&self.space, asked, self.now()).await;
             if let (Looked::Missing(_), Some(wait)) = (&looked, self.inner.settings.lock_wait_max) {
                 looked = remote.look_or_lock(&self.space, asked, wait, looked).await;
             }
             match looked {
-                Looked::Found { value, ends } => {
+                Looked::Found { value, life, .. } => {
                     count(&self.space.counters.remote_hits);
-                    let entry = self.entry(value.clone(), self.left(ends));
+                    let entry = self.entry(value.clone(), life);
                     self.settle(asked, &flight, entry);
                     lead.land(Ok(value.clone()));
                     self.check()?;
@@ -177,8 +196,8 @@ impl<'a> Scope<'a> {
         }
         count(&self.space.counters.misses);
         count(&self.space.counters.loads);
-        let value = match load().await {
-            Ok(value) => value,
+        let Loaded { value, ttl } = match load().await {
+            Ok(loaded) => loaded,
             Err(error) => {
                 count(&self.space.counters.failed_loads);
                 let source: Arc<dyn std::error::Error + Send + Sync> = Arc::from(error.into());
@@ -241,7 +260,10 @@ impl<'a> Scope<'a> {
 
     /// What is here and may be believed.
     fn here(&self, asked: &Asked<'_>) -> Option<Entry> {
-        let now = self.now();
+        self.here_at(asked, self.now())
+    }
+
+    fn here_at(&self, asked: &Asked<'_>, now: u64) -> Option<Entry> {
         let entry = self.space.find(asked, now)?;
         match &self.inner.remote {
             Some(remote) if !remote.believes(entry.stored, now) => None,
@@ -261,11 +283,6 @@ impl<'a> Scope<'a> {
         let life = millis(ttl.min(most));
         let early = life as f64 * settings.jitter.clamp(0.0, 1.0) * fastrand::f64();
         life - early as u64
-    }
-
-    /// Milliseconds until the end that another process set, which may have another clock.
-    fn left(&self, ends: u64) -> u64 {
-        ends.saturating_sub(self.inner.settings.clock.unix()).min(millis(TTL_MAX))
     }
 
     fn fits(&self, value: Option<&Bytes>) -> bool {

@@ -101,8 +101,7 @@ pub(crate) fn open(
     let length = plain.len();
     match what {
         VALUE => {
-            let mut value = Bytes::from(stored);
-            let value = value.split_off(HEAD).slice(..length);
+            let value = Bytes::from(stored).slice(HEAD..HEAD + length);
             Found::Entry { value: Some(value), ends }
         }
         NOTHING if length == 0 => Found::Entry { value: None, ends },
@@ -145,9 +144,23 @@ fn of_nonce(key: &hmac::Key, purpose: &[u8], nonce: &[u8; 24]) -> (LessSafeKey, 
     (LessSafeKey::new(key), Nonce::assume_unique_for_key(array(&nonce[12..])))
 }
 
-fn associated(head: &[u8], name: &Name, removed: Removed) -> Vec<u8> {
-    let name: &[u8] = if removed.has(Protection::Bound) { &[] } else { &name.bytes };
-    [head, name].concat()
+/// What a value is bound to, without a detour over the heap.
+struct Associated {
+    bytes: [u8; HEAD + 32],
+    length: usize,
+}
+
+impl AsRef<[u8]> for Associated {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+fn associated(head: &[u8], name: &Name, removed: Removed) -> Associated {
+    let mut bytes = [0; HEAD + 32];
+    bytes[..HEAD].copy_from_slice(head);
+    bytes[HEAD..].copy_from_slice(&name.bytes);
+    Associated { bytes, length: if removed.has(Protection::Bound) { HEAD } else { HEAD + 32 } }
 }
 
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
@@ -167,7 +180,7 @@ mod tests {
     }
 
     fn name(byte: u8) -> Name {
-        Name { bytes: [byte; 32], text: String::new() }
+        Name::of([byte; 32])
     }
 
     fn is_value(found: &Found) -> bool {

@@ -20,10 +20,12 @@ use tenantry_model::{Class, TenantKey};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::ablation::{Protection, Removed};
-use crate::key::{Asked, parts, tenant_parts};
+use crate::key::{Asked, add_parts, parts, tenant_parts};
 
 /// Bytes of every secret and derived key.
 const KEY_BYTES: usize = 32;
+/// Characters of a name.
+pub(crate) const NAME_LENGTH: usize = 43;
 
 /// A text that is no secret of a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,6 +133,25 @@ impl Keys {
         self.name(&["entry", &self.realm, tenant_kind, tenant, unit_kind, &unit, kind, asked.key.id])
     }
 
+    /// What is the same in all names of a tenant's entries: made once, so that a look does not.
+    pub(crate) fn owner(&self, tenant: &TenantKey) -> Owner {
+        let (kind, text) = tenant_parts(tenant);
+        Owner { tenant: tenant.clone(), begins: parts(&["entry", &self.realm, kind, &text]) }
+    }
+
+    /// The name of an entry, for whoever has what its tenant's names begin with.
+    pub(crate) fn entry_of(&self, owner: &Owner, asked: &Asked<'_>) -> Name {
+        if self.removed.is_any() {
+            return self.entry(&owner.tenant, asked);
+        }
+        let (unit_kind, unit) = asked.unit.map_or(("", String::new()), tenant_parts);
+        let rest = [unit_kind, &unit, asked.key.kind, asked.key.id];
+        let mut plain = Vec::with_capacity(owner.begins.len() + rest.iter().map(|p| p.len() + 4).sum::<usize>());
+        plain.extend_from_slice(&owner.begins);
+        add_parts(&rest, &mut plain);
+        self.hashed(&plain)
+    }
+
     /// The name of what says which generation of a tenant's entries counts.
     pub(crate) fn generation(&self, tenant: &TenantKey) -> Name {
         let (kind, text) = tenant_parts(tenant);
@@ -162,15 +183,19 @@ impl Keys {
     fn name(&self, of: &[&str]) -> Name {
         let plain = [Protection::HiddenNames, Protection::Generation, Protection::Arguments];
         if plain.into_iter().any(|p| self.removed.has(p)) {
-            return Name { bytes: [0; KEY_BYTES], text: of.join("/") };
+            return Name { bytes: [0; KEY_BYTES], plain: Some(of.join("/").into()) };
         }
         let plain = if self.removed.has(Protection::Lengths) { of.join(":").into_bytes() } else { parts(of) };
+        self.hashed(&plain)
+    }
+
+    fn hashed(&self, plain: &[u8]) -> Name {
         let mut bytes = [0; KEY_BYTES];
-        bytes.copy_from_slice(hmac::sign(&self.names, &plain).as_ref());
+        bytes.copy_from_slice(hmac::sign(&self.names, plain).as_ref());
         if self.removed.has(Protection::WholeName) {
             bytes[1..].fill(0);
         }
-        Name { bytes, text: URL_SAFE_NO_PAD.encode(bytes) }
+        Name { bytes, plain: None }
     }
 }
 
@@ -188,7 +213,36 @@ fn expand(root: &Prk, info: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) bytes: [u8; KEY_BYTES],
-    pub(crate) text: String,
+    /// What it says, where names are not hidden; only tests have that.
+    plain: Option<Box<str>>,
+}
+
+impl Name {
+    /// Writes it behind what is there.
+    pub(crate) fn write(&self, out: &mut String) {
+        match &self.plain {
+            Some(plain) => out.push_str(plain),
+            None => URL_SAFE_NO_PAD.encode_string(self.bytes, out),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(bytes: [u8; KEY_BYTES]) -> Self {
+        Self { bytes, plain: None }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+}
+
+/// What is the same in all names of one tenant's entries.
+pub(crate) struct Owner {
+    tenant: TenantKey,
+    begins: Vec<u8>,
 }
 
 #[cfg(test)]
@@ -213,6 +267,9 @@ mod tests {
         let (one, two) = (keys("one"), keys("two"));
         let (a, b) = (TenantKey::Text("7".into()), TenantKey::Integer(7));
         let asked = |unit, kind, id| Asked { unit, key: Key { kind, id } };
+        for (unit, kind, id) in [(None, "k", "i"), (Some(&b), "k", ""), (None, "ki", "")] {
+            assert_eq!(one.entry_of(&one.owner(&a), &asked(unit, kind, id)), one.entry(&a, &asked(unit, kind, id)));
+        }
         let names = [
             one.entry(&a, &asked(None, "k", "i")),
             two.entry(&a, &asked(None, "k", "i")),
@@ -227,7 +284,7 @@ mod tests {
             one.channel(),
         ];
         for (at, name) in names.iter().enumerate() {
-            assert_eq!(name.text.len(), 43);
+            assert_eq!(name.text().len(), NAME_LENGTH);
             assert!(names[..at].iter().all(|other| other != name), "{at}");
         }
     }

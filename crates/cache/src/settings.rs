@@ -43,7 +43,7 @@ pub struct Settings {
 }
 
 /// Where the second level is.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Redis {
     /// Its host name or address.
     pub host: String,

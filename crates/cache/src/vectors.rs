@@ -7,7 +7,7 @@ use crate::ablation::Removed;
 use crate::key::{Asked, Key};
 use crate::remote::mix;
 use crate::seal::{Found, Generation, open};
-use crate::secret::{Keys, Secret};
+use crate::secret::{Keys, Name, Secret};
 
 const VECTORS: &str = include_str!("../../../sdk/cache-vectors.json");
 
@@ -25,9 +25,9 @@ fn names_and_values_are_those_of_the_sdks() {
     let keys =
         Keys::new(&Secret::parse(text(&vectors, "secret")).unwrap(), text(&vectors, "realm"), Removed::default());
     let generation: Generation = unhex(text(&vectors, "generation")).try_into().unwrap();
-    let name = |letter: char, name: &str| format!("tenantry:1:{letter}:{name}");
-    assert_eq!(name('g', &keys.generation_of_all().text), text(&vectors, "generationOfAll"));
-    assert_eq!(name('m', &keys.channel().text), text(&vectors, "channel"));
+    let name = |letter: char, name: &Name| format!("tenantry:1:{letter}:{}", name.text());
+    assert_eq!(name('g', &keys.generation_of_all()), text(&vectors, "generationOfAll"));
+    assert_eq!(name('m', &keys.channel()), text(&vectors, "channel"));
     let entries = vectors["entries"].as_array().unwrap();
     assert!(entries.len() > 4);
     for case in entries {
@@ -40,9 +40,9 @@ fn names_and_values_are_those_of_the_sdks() {
         let tenant = TenantKey::parse(kind, text(case, "tenant")).unwrap();
         let asked = Asked { unit: None, key: Key { kind: text(case, "kind"), id: text(case, "id") } };
         let entry = keys.entry(&tenant, &asked);
-        assert_eq!(name('e', &entry.text), text(case, "name"));
-        assert_eq!(name('g', &keys.generation(&tenant).text), text(case, "generation"));
-        assert_eq!(name('g', &keys.generation_of_kind(&tenant, asked.key.kind).text), text(case, "generationOfKind"));
+        assert_eq!(name('e', &entry), text(case, "name"));
+        assert_eq!(name('g', &keys.generation(&tenant)), text(case, "generation"));
+        assert_eq!(name('g', &keys.generation_of_kind(&tenant, asked.key.kind)), text(case, "generationOfKind"));
         let sealed = unhex(text(case, "sealed"));
         let found = open(&keys.of_tenant(&tenant), &entry, &generation, 0, sealed, Removed::default());
         let Found::Entry { value: Some(value), .. } = found else { panic!("{case}: {found:?}") };

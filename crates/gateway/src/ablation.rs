@@ -56,11 +56,27 @@ pub enum Protection {
     Withdrawn,
     /// No page of another site opens a web socket.
     Origin,
+    /// A budget that is counted for all gateways is kept under its tenant's name.
+    BudgetNames,
+    /// An answer is kept for the tenant it was for.
+    KeptTenant,
+    /// An answer is kept for who sent the same credential, where the route does not say otherwise.
+    KeptCredential,
+    /// Headers that reach the application tell answers apart.
+    KeptHeaders,
+    /// An answer that depends on headers is kept for those who sent the same.
+    KeptVary,
+    /// An answer with a cookie is not kept.
+    KeptCookies,
+    /// Only what allows it is kept.
+    KeptControl,
+    /// A request with a body is no reading.
+    KeptBody,
 }
 
 impl Protection {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 34] = [
         Self::Proof,
         Self::Agreement,
         Self::Reserved,
@@ -87,6 +103,14 @@ impl Protection {
         Self::KeySecret,
         Self::Withdrawn,
         Self::Origin,
+        Self::BudgetNames,
+        Self::KeptTenant,
+        Self::KeptCredential,
+        Self::KeptHeaders,
+        Self::KeptVary,
+        Self::KeptCookies,
+        Self::KeptControl,
+        Self::KeptBody,
     ];
 }
 

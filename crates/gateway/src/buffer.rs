@@ -7,6 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
+use crate::answers::SharedTap;
+
 /// Room that a buffer begins with.
 const ROOM_FIRST: usize = 8 * 1024;
 /// Room it keeps at most while nothing is in it.
@@ -18,9 +20,26 @@ pub(crate) struct Buffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// Hears what is read.
+    tap: Option<SharedTap>,
 }
 
 impl Buffer {
+    /// With this in it.
+    pub(crate) fn holding(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec(), start: 0, end: bytes.len(), tap: None }
+    }
+
+    /// Tells a tap what is read from now on.
+    pub(crate) fn tell(&mut self, tap: SharedTap) {
+        self.tap = Some(tap);
+    }
+
+    /// Tells nobody any more.
+    pub(crate) fn tell_nobody(&mut self) {
+        self.tap = None;
+    }
+
     /// What is in it.
     pub(crate) fn filled(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
@@ -66,6 +85,9 @@ impl Buffer {
         let mut room = ReadBuf::new(&mut self.bytes[self.end..]);
         ready!(Pin::new(from).poll_read(cx, &mut room))?;
         let count = room.filled().len();
+        if let Some(tap) = &self.tap {
+            tap.borrow_mut().hear(room.filled());
+        }
         self.end += count;
         Poll::Ready(Ok(count))
     }

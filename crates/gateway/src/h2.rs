@@ -193,14 +193,14 @@ async fn relay(
 ) -> Result<Answer, Lost> {
     let client = Rc::clone(&entered.client);
     let seat = tokio::select! {
-        seat = plan.seat(line.began) => seat.map_err(Lost::Refused)?,
+        seat = plan.seat(line) => seat.map_err(Lost::Refused)?,
         _ = client.until_ended() => return Err(Lost::Refused(Refusal::UpstreamTimeout)),
     };
     let may_repeat = plan.is_idempotent && body.is_none() && plan.framing == Framing::None;
     let mut body = body;
     let mut again = false;
     loop {
-        let Connected { link, server, reused } = plan.upstream.connect(again).await.map_err(Lost::Refused)?;
+        let Connected { link, server, reused } = plan.connect(again).await.map_err(Lost::Refused)?;
         let Link { stream, mut input, idle_since } = link;
         let stream = Rc::new(stream);
         let sending = send(&stream, &plan, out, body.take(), &client).await;
@@ -227,7 +227,7 @@ async fn relay(
                     bytes_out: 0,
                     ended: Box::pin(until_ended(client)),
                     entered,
-                    seat: Some(seat),
+                    seat,
                     sending: sending.ok().flatten(),
                 };
                 return rest.begin(end, line, socket);

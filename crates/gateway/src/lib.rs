@@ -21,6 +21,7 @@ pub mod ablation;
 mod ablation;
 mod access;
 pub mod acme;
+mod answers;
 mod authenticate;
 mod buffer;
 mod client;
@@ -40,6 +41,7 @@ pub mod settings;
 mod stamp;
 mod stream;
 pub mod tls;
+mod traced;
 mod upstream;
 mod worker;
 

@@ -8,10 +8,12 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tenantry_trace::Exporter;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::acme::{Keeper, StoreError};
+use crate::answers::Answers;
 use crate::client::Peer;
 use crate::h1;
 use crate::metrics::Observer;
@@ -110,7 +112,13 @@ impl Gateway {
         let keeper = settings.acme.clone().map(|acme| Keeper::start(acme, settings.directory.clone()));
         let keeper = keeper.transpose().map_err(|source| StartError::Certificates { source })?;
         let shared = Shared::new(&settings);
+        follow_traces(&shared, &settings).map_err(|source| StartError::Thread { source })?;
         let directory = settings.directory.clone();
+        if let Some(answers) = &settings.answers {
+            let answers = Answers::start(answers, directory.clone()).map_err(|source| StartError::Thread { source })?;
+            // nobody else has set it: the gateway begins here
+            let _ = shared.answers.set(answers);
+        }
         let settings = Arc::new(settings);
         let (mut orders, mut threads) = (Vec::new(), Vec::new());
         for index in 0..workers {
@@ -158,6 +166,7 @@ impl Gateway {
     pub fn reload(&self, mut settings: Settings) -> Result<(), StartError> {
         check(&mut settings)?;
         settings.workers = self.orders.len();
+        follow_traces(&self.shared, &settings).map_err(|source| StartError::Thread { source })?;
         self.shared.limiters.store(Arc::new(Limiters::new(&settings.rates)));
         let settings = Arc::new(settings);
         for orders in &self.orders {
@@ -174,6 +183,10 @@ impl Gateway {
             // a panic was logged where it happened
             let _ = thread.join();
         }
+        // no thread that serves holds it any more
+        if let Some(exporter) = self.shared.exporter.swap(None).and_then(Arc::into_inner) {
+            exporter.finish();
+        }
     }
 }
 
@@ -181,6 +194,19 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.orders.iter().for_each(|orders| drop(orders.send(Order::Stop)));
     }
+}
+
+/// Tells the collector that the settings name, with a new thread if it is another than before.
+fn follow_traces(shared: &Shared, settings: &Settings) -> io::Result<()> {
+    let wanted = settings.traces.as_ref().map(|traces| &traces.exporter);
+    let known = shared.exporter.load();
+    match (&*known, wanted) {
+        (None, None) => {}
+        (Some(known), Some(wanted)) if known.is_of(wanted) => {}
+        (_, None) => shared.exporter.store(None),
+        (_, Some(wanted)) => shared.exporter.store(Some(Arc::new(Exporter::start(wanted.clone())?))),
+    }
+    Ok(())
 }
 
 /// What must hold between the parts.

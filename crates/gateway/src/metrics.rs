@@ -121,11 +121,12 @@ impl Observer {
 /// Makes the text, and remembers which tenants have a series.
 pub struct Metrics {
     top: Top,
+    answers: tenantry_cache::metrics::Metrics,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { top: Top::new(TENANTS_MAX) }
+        Self { top: Top::new(TENANTS_MAX), answers: Default::default() }
     }
 }
 
@@ -170,7 +171,22 @@ impl Metrics {
         }
         line(&mut out, "request_seconds_sum", &[], seen.sum(|c| &c.micros) as f64 / 1e6);
         line(&mut out, "request_seconds_count", &[], total as f64);
+        family(&mut out, "rate_decisions_total", "counter", "Budgets of tenants that were counted for all gateways");
+        let decided = &seen.shared.decided;
+        for (by, count) in [("redis", &decided.exact), ("share", &decided.by_share)] {
+            line(&mut out, "rate_decisions_total", &[("by", by)], count.load(Relaxed) as f64);
+        }
+        if let Some(exporter) = &*seen.shared.exporter.load() {
+            let spans = exporter.counted();
+            family(&mut out, "spans_total", "counter", "Spans of traced requests, by what became of them");
+            for (what, count) in [("exported", spans.exported), ("dropped", spans.dropped), ("failed", spans.failed)] {
+                line(&mut out, "spans_total", &[("outcome", what)], count as f64);
+            }
+        }
         self.of_tenants(&seen.directory, &mut out);
+        if let Some(answers) = seen.shared.answers.get() {
+            out.push_str(&self.answers.text(&answers.seen()));
+        }
         out
     }
 

@@ -187,6 +187,7 @@ mod tests {
             body_bytes_max: None,
             webhook: None,
             cors: None,
+            cache: None,
         }
     }
 }

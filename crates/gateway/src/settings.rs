@@ -15,6 +15,8 @@ pub use crate::authenticate::issuer::{IssuerError, IssuerParts, IssuerSettings, 
 pub use crate::authenticate::webhook::{WebhookScheme, WebhookSettings};
 pub use crate::protect::cors::CorsSettings;
 pub use crate::stamp::context::{ContextAlgorithm, ContextSettings};
+pub use tenantry_cache::{Redis as RedisSettings, Secret as CacheSecret, Settings as CacheSettings};
+pub use tenantry_trace::{Sampler, Settings as ExporterSettings};
 
 /// Everything.
 pub struct Settings {
@@ -60,14 +62,41 @@ pub struct Settings {
     pub times: Times,
     /// How often.
     pub rates: Rates,
+    /// Where the budgets of tenants are counted for all gateways together; `None` for each by itself.
+    pub exact: Option<ExactSettings>,
     /// Who has to wait for the operator.
     pub maintenance: Maintenance,
     /// Headers for browsers that the application did not set.
     pub security_headers: bool,
     /// Which of the requests are written to the log.
     pub access_log: AccessLog,
+    /// Where answers of routes with a cache are kept; `None` for nowhere.
+    pub answers: Option<Arc<AnswersSettings>>,
+    /// Which requests are traced, and who is told; `None` for none.
+    pub traces: Option<Arc<TraceSettings>>,
     /// Where Caddy and others ask whether a host name is a tenant's; `None` for nowhere.
     pub ask_path: Option<String>,
+}
+
+/// Which requests are traced, and who is told.
+#[derive(Clone, Debug)]
+pub struct TraceSettings {
+    /// Where spans go.
+    pub exporter: ExporterSettings,
+    /// Which part of the requests is traced. Those that a trusted proxy traces are, too.
+    pub sampler: Sampler,
+    /// Whose traces are joined.
+    pub join: Join,
+}
+
+/// Whose `traceparent` says which trace a request belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// Everybody's.
+    #[default]
+    All,
+    /// That of trusted proxies; everybody else's is taken away.
+    Trusted,
 }
 
 /// Which requests are written to the log.
@@ -160,6 +189,19 @@ pub struct Rates {
     pub key: Option<Rate>,
     /// One tenant whose plan says nothing.
     pub tenant: Option<Rate>,
+    /// Gateways among which requests are divided: each has its part of every budget. 0 counts as 1.
+    pub instances: u32,
+}
+
+/// Where the budgets of tenants are counted for all gateways together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExactSettings {
+    /// Where Redis is.
+    pub redis: RedisSettings,
+    /// Names this cluster among others that share a Redis.
+    pub realm: String,
+    /// How long a request waits for the answer, before this gateway's part of the budget counts.
+    pub wait_max: Duration,
 }
 
 /// Who has to wait for the operator.
@@ -222,6 +264,26 @@ pub struct RouteSettings {
     pub webhook: Option<Arc<WebhookSettings>>,
     /// Who in browsers may read the answers.
     pub cors: Option<Arc<CorsSettings>>,
+    /// Answers are kept, as far as they allow it.
+    pub cache: Option<RouteCache>,
+}
+
+/// How the answers of a route are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteCache {
+    /// An answer is the same for everybody of the tenant, whatever the credential.
+    pub whole_tenant: bool,
+    /// Longest time for which an answer is kept, whatever it says.
+    pub age_max: Duration,
+}
+
+/// Where answers are kept.
+#[derive(Clone, Debug)]
+pub struct AnswersSettings {
+    /// The cache.
+    pub cache: CacheSettings,
+    /// Largest body that is kept.
+    pub answer_bytes_max: usize,
 }
 
 /// An application.

@@ -4,21 +4,24 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use slab::Slab;
 use tenantry_edge::admission::Admitted;
 use tenantry_edge::directory::TenantFacts;
 use tenantry_model::token::{ContextKey, PassClaims};
+use tenantry_trace::Exporter;
 use tokio::sync::Semaphore;
 
+use crate::answers::Answers;
 use crate::authenticate::api_key::{self, Index};
 use crate::authenticate::{Proven, webhook::Taken};
 use crate::client::{Client, End};
 use crate::digits::hex;
 use crate::metrics::Counts;
+use crate::protect::exact::{Decided, Exact};
 use crate::protect::rate::{Budget, Limiters};
 use crate::settings::{Rate, Settings};
 use crate::stamp::context::quote;
@@ -46,6 +49,9 @@ pub(crate) struct Shared {
     pub(crate) taken: Mutex<Taken>,
     keys: ArcSwap<Index>,
     pub(crate) counts: Vec<Counts>,
+    pub(crate) exporter: ArcSwapOption<Exporter>,
+    pub(crate) decided: Decided,
+    pub(crate) answers: OnceLock<Arc<Answers>>,
     pub(crate) ready: AtomicU64,
 }
 
@@ -56,6 +62,9 @@ impl Shared {
             taken: Mutex::default(),
             keys: ArcSwap::from_pointee(Index::of(&settings.directory)),
             counts: (0..settings.workers).map(|_| Counts::default()).collect(),
+            exporter: ArcSwapOption::empty(),
+            decided: Decided::default(),
+            answers: OnceLock::new(),
             ready: AtomicU64::new(0),
         })
     }
@@ -65,6 +74,8 @@ impl Shared {
 pub(crate) struct Loaded {
     pub(crate) settings: Arc<Settings>,
     pub(crate) upstreams: Vec<Rc<Upstream>>,
+    /// Where budgets are counted for all gateways.
+    pub(crate) exact: Option<Rc<Exact>>,
     pass_key: Option<ContextKey>,
 }
 
@@ -97,6 +108,8 @@ pub(crate) struct Known {
     /// Members of the signed context.
     pub(crate) members: String,
     budgets: [Option<Arc<Budget>>; 2],
+    /// Where they are counted for all gateways.
+    budget_names: [String; 2],
     pass: RefCell<(String, i64)>,
 }
 
@@ -105,7 +118,7 @@ impl Worker {
         let mut seed = [0; 8];
         // without randomness ids are merely guessable
         let _ = getrandom::fill(&mut seed);
-        let loaded = Rc::new(Self::load(settings, &[]));
+        let loaded = Rc::new(Self::load(settings, None));
         Rc::new(Self {
             index,
             loaded: RefCell::new(loaded),
@@ -121,14 +134,18 @@ impl Worker {
     }
 
     /// An application that is reached as before keeps its connections.
-    fn load(settings: Arc<Settings>, before: &[Rc<Upstream>]) -> Loaded {
+    fn load(settings: Arc<Settings>, before: Option<&Loaded>) -> Loaded {
         let upstreams = settings.upstreams.iter().map(|upstream| {
-            let same = before.iter().find(|b| b.is_same(upstream));
+            let same = before.and_then(|before| before.upstreams.iter().find(|b| b.is_same(upstream)));
             same.cloned().unwrap_or_else(|| Upstream::new(Arc::clone(upstream), settings.times))
         });
         let upstreams = upstreams.collect();
         let pass_key = settings.pass.as_ref().map(|pass| (pass.key)());
-        Loaded { settings, upstreams, pass_key }
+        let exact = settings.exact.as_ref().map(|wanted| {
+            let same = before.and_then(|before| before.exact.as_ref()).filter(|exact| exact.is_of(wanted));
+            same.cloned().unwrap_or_else(|| Exact::new(wanted.clone()))
+        });
+        Loaded { settings, upstreams, exact, pass_key }
     }
 
     /// The settings of this moment.
@@ -166,7 +183,7 @@ impl Worker {
     pub(crate) fn obey(&self, order: Order) {
         match order {
             Order::Reload(settings) => {
-                let loaded = Self::load(settings, &self.settings().upstreams);
+                let loaded = Self::load(settings, Some(&*self.settings()));
                 *self.loaded.borrow_mut() = Rc::new(loaded);
                 self.known.borrow_mut().clear();
                 *self.proven.borrow_mut() = Proven::default();
@@ -259,7 +276,22 @@ impl Worker {
         let rate = own.or(loaded.rates.tenant);
         let limiters = self.shared.limiters.load();
         let budgets = [false, true].map(|proven| rate.map(|rate| limiters.budget(number, proven, rate)));
-        Known { facts, lines, members, budgets, pass: RefCell::default() }
+        let of = |proven| loaded.exact.as_ref().map(|exact| exact.name(&facts.key, proven)).unwrap_or_default();
+        let budget_names = [of(false), of(true)];
+        Known { facts, lines, members, budgets, budget_names, pass: RefCell::default() }
+    }
+
+    /// Takes a request out of a tenant's budget: how many are left.
+    pub(crate) async fn spend(&self, known: &Known, proven: bool, budget: &Budget) -> Result<u32, Duration> {
+        let exact = self.loaded.borrow().exact.clone();
+        if let Some(exact) = exact {
+            let taken = exact.take(known.budget_name(proven), budget.rate).await;
+            self.shared.decided.count(taken.is_some());
+            if let Some(taken) = taken {
+                return taken;
+            }
+        }
+        self.shared.limiters.load().take(budget)
     }
 
     /// A pass of a tenant for the SQL proxy, which is good for a while yet.
@@ -306,6 +338,11 @@ impl Worker {
 }
 
 impl Known {
+    /// Where the budget is counted for all gateways.
+    pub(crate) fn budget_name(&self, proven: bool) -> &str {
+        &self.budget_names[usize::from(proven)]
+    }
+
     /// The budget for requests with or without a proof.
     pub(crate) fn budget(&self, proven: bool) -> Option<&Arc<Budget>> {
         self.budgets[usize::from(proven)].as_ref()
@@ -325,6 +362,12 @@ impl Drop for Entered {
         clients.try_remove(self.at);
         self.worker.counts().connections.store(clients.len() as u64, Ordering::Relaxed);
     }
+}
+
+/// Unix time in milliseconds.
+pub(crate) fn unix_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Unix time in seconds.

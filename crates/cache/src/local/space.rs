@@ -18,7 +18,7 @@ use crate::ablation::{Protection, Removed};
 use crate::counters::Counters;
 use crate::key::{Asked, Kept};
 use crate::seal::Generation;
-use crate::secret::Name;
+use crate::secret::{Name, Owner};
 
 /// What an entry costs beside its key and value.
 const ENTRY_BYTES: u64 = 160;
@@ -53,6 +53,7 @@ pub(crate) struct Space {
     pub(crate) admitted: Admitted,
     pub(crate) sealing: hmac::Key,
     pub(crate) generation: Name,
+    pub(crate) owner: Owner,
     pub(crate) counters: Counters,
     entries: Cache<Kept, Entry, Weigh>,
     granted: AtomicU64,
@@ -89,11 +90,18 @@ pub(crate) enum Role {
 }
 
 impl Space {
-    pub(crate) fn new(admitted: Admitted, sealing: hmac::Key, generation: Name, removed: Removed) -> Self {
+    pub(crate) fn new(
+        admitted: Admitted,
+        sealing: hmac::Key,
+        generation: Name,
+        owner: Owner,
+        removed: Removed,
+    ) -> Self {
         Self {
             admitted,
             sealing,
             generation,
+            owner,
             counters: Counters::default(),
             entries: Cache::with_weighter(ENTRIES_FIRST, CAPACITY_FIRST, Weigh),
             granted: AtomicU64::new(0),
@@ -183,9 +191,10 @@ impl Space {
         }
     }
 
-    /// The generations of a kind, if they are known on this line.
-    pub(crate) fn generations(&self, kind: &str, epoch: u64) -> Option<Arc<Generations>> {
-        self.lock().generations.get(kind).filter(|known| known.epoch == epoch).cloned()
+    /// How many removals there were, and the generations of a kind, if they are known on this line.
+    pub(crate) fn view(&self, kind: &str, epoch: u64) -> (u64, Option<Arc<Generations>>) {
+        let under_way = self.lock();
+        (under_way.removals, under_way.generations.get(kind).filter(|known| known.epoch == epoch).cloned())
     }
 
     /// Keeps what was asked for, unless something was removed since.

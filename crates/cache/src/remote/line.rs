@@ -18,6 +18,7 @@ use redis::{
 use tenantry_edge::breaker::{Breaker, Settings as BreakerSettings};
 use tokio::sync::mpsc;
 
+use super::gather::Gather;
 use super::operations::{Reach, raw_generation};
 use super::owed::Debt;
 use super::{Remote, UP};
@@ -30,6 +31,7 @@ use crate::seal::open_message;
 /// A line that is used.
 pub(super) struct Line {
     pub(super) connection: MultiplexedConnection,
+    pub(super) gather: Gather,
     pub(super) run_id: String,
     /// The generation of all tenants, as it was last heard or asked for.
     pub(super) all: ArcSwap<Vec<u8>>,
@@ -92,9 +94,9 @@ impl Remote {
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         connection.subscribe(self.channel()).await?;
         let run_id = self.run_id(&mut connection).await;
-        let all = raw_generation(&mut connection, &self.name('g', &self.keys.generation_of_all().text)).await?;
+        let all = raw_generation(&mut connection, &self.name('g', &self.keys.generation_of_all())).await?;
         let epoch = AtomicU64::new(self.next_epoch.fetch_add(1, Ordering::AcqRel));
-        Ok((Line { connection, run_id, all: ArcSwap::from_pointee(all), epoch }, pushes))
+        Ok((Line { connection, gather: Gather::default(), run_id, all: ArcSwap::from_pointee(all), epoch }, pushes))
     }
 
     /// Which run of which server this is. Where the user may not ask, all runs look the same.
@@ -190,7 +192,7 @@ impl Remote {
     pub(super) async fn renew(&self) -> bool {
         let Some(line) = self.line.load_full() else { return false };
         let mut connection = line.connection.clone();
-        let all = raw_generation(&mut connection, &self.name('g', &self.keys.generation_of_all().text)).await;
+        let all = raw_generation(&mut connection, &self.name('g', &self.keys.generation_of_all())).await;
         match all {
             Ok(all) => {
                 if **line.all.load() != all {
@@ -232,7 +234,7 @@ impl Remote {
     }
 
     pub(super) fn channel(&self) -> String {
-        self.name('m', &self.keys.channel().text)
+        self.name('m', &self.keys.channel())
     }
 
     /// What went wrong, by kind; who counts three failures of the line in a row gives it up.

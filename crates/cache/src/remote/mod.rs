@@ -1,9 +1,10 @@
 //! The second level: Redis or Valkey, one server, reached over one line.
 //!
-//! [`mod@line`] keeps the line, [`operations`] are what is done over it, [`owed`] are removals that did not arrive,
+//! [`mod@line`] keeps the line, [`gather`] lets looks go together, [`operations`] are what is done over it, [`owed`] are removals that did not arrive,
 //! [`scripts`] run in the server. Nothing here fails the application: without a line, or when an operation takes too
 //! long, the answer is that nothing is known.
 
+mod gather;
 mod line;
 mod operations;
 mod owed;
@@ -18,7 +19,7 @@ use tokio::sync::{Notify, watch};
 use crate::ablation::Removed;
 use crate::clock::{Clock, millis};
 use crate::counters::LineCounters;
-use crate::secret::{Keys, fill};
+use crate::secret::{Keys, NAME_LENGTH, Name, fill};
 use crate::settings::{Redis, Settings};
 
 pub use operations::Reach;
@@ -91,7 +92,12 @@ impl Remote {
         lost == UP || now <= lost.max(stored).saturating_add(self.offline_ttl)
     }
 
-    fn name(&self, letter: char, name: &str) -> String {
-        format!("{}{letter}:{name}", self.settings.prefix)
+    fn name(&self, letter: char, name: &Name) -> String {
+        let mut out = String::with_capacity(self.settings.prefix.len() + 2 + NAME_LENGTH);
+        out.push_str(&self.settings.prefix);
+        out.push(letter);
+        out.push(':');
+        name.write(&mut out);
+        out
     }
 }

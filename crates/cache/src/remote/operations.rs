@@ -10,16 +10,19 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Script};
 use tenantry_model::TenantKey;
 
+use super::gather::Unanswered;
 use super::line::Line;
 use super::scripts::{FORGET, GENERATION, STORE, UNLOCK, WRITE};
 use super::{FAILURES_MAX, Remote};
 use crate::ablation::Protection;
+use crate::clock::millis;
 use crate::counters::count;
 use crate::key::{Asked, Key};
 use crate::local::space::{Generations, Space};
 use crate::message::Message;
 use crate::seal::{self, Found, HEAD};
 use crate::secret::{Name, fill};
+use crate::settings::TTL_MAX;
 
 /// How long a generation is kept; after that a tenant begins anew.
 const GENERATION_SECONDS: u64 = 7 * 24 * 3600;
@@ -48,8 +51,8 @@ pub enum Reach {
 
 /// What a look found.
 pub(crate) enum Looked {
-    /// A value, or that there is none; and until when, in Unix time.
-    Found { value: Option<Bytes>, ends: u64 },
+    /// A value, or that there is none; how many milliseconds it lives on, and how many removals there were before.
+    Found { value: Option<Bytes>, life: u64, removals: u64 },
     /// Nothing that counts; with this, what is loaded now can be stored.
     Missing(Ticket),
     /// Redis is not there, or not to be asked.
@@ -91,21 +94,30 @@ pub(crate) fn mix(of: [&[u8]; 4]) -> seal::Generation {
 }
 
 impl Remote {
-    /// Looks for an entry.
-    pub(crate) async fn look(&self, space: &Space, asked: &Asked<'_>) -> Looked {
+    /// Looks for an entry. `now` is the time on the cache's clock.
+    pub(crate) async fn look(self: &Arc<Self>, space: &Space, asked: &Asked<'_>, now: u64) -> Looked {
         let Some(line) = self.line_for(space.admitted.key()) else { return Looked::Off };
-        self.done(self.look_on(&line, space, asked).await).unwrap_or(Looked::Off)
+        match self.look_on(&line, space, asked, now).await {
+            Ok(looked) => self.done(Ok(looked)).unwrap_or(Looked::Off),
+            Err(Some(error)) => self.done(Err(error)).unwrap_or(Looked::Off),
+            Err(None) => Looked::Off,
+        }
     }
 
-    async fn look_on(&self, line: &Line, space: &Space, asked: &Asked<'_>) -> Result<Looked, RedisError> {
-        let entry = self.keys.entry(space.admitted.key(), asked);
-        let name = self.name('e', &entry.text);
-        let mut connection = line.connection.clone();
-        let mut seen = self.clock.now();
-        let mut known = space.generations(asked.key.kind, line.epoch.load(Ordering::Acquire));
+    async fn look_on(
+        self: &Arc<Self>,
+        line: &Arc<Line>,
+        space: &Space,
+        asked: &Asked<'_>,
+        now: u64,
+    ) -> Result<Looked, Unanswered> {
+        let entry = self.keys.entry_of(&space.owner, asked);
+        let name = self.name('e', &entry);
+        let mut seen = now;
+        let (removals, mut known) = space.view(asked.key.kind, line.epoch.load(Ordering::Acquire));
         let mut stored: Option<Vec<u8>> = None;
         if known.is_some() {
-            stored = redis::cmd("GET").arg(&name).query_async(&mut connection).await?;
+            stored = self.get(line, &name).await?;
         }
         loop {
             let asked_now = known.is_none();
@@ -113,7 +125,7 @@ impl Remote {
                 Some(known) => known,
                 None => {
                     seen = self.clock.now();
-                    let (fresh, entry) = self.ask_generations(line, space, asked, &name).await?;
+                    let (fresh, entry) = self.ask_generations(line, space, asked, &name).await.map_err(Some)?;
                     stored = entry;
                     fresh
                 }
@@ -122,8 +134,13 @@ impl Remote {
             let length = stored.as_ref().map_or(0, |s| s.len().min(HEAD));
             head[..length].copy_from_slice(&stored.as_deref().unwrap_or_default()[..length]);
             if let Some(stored) = stored.take() {
-                match seal::open(&space.sealing, &entry, &generations.mixed, self.clock.unix(), stored, self.removed) {
-                    Found::Entry { value, ends } => return Ok(Looked::Found { value, ends }),
+                let unix = self.clock.unix();
+                match seal::open(&space.sealing, &entry, &generations.mixed, unix, stored, self.removed) {
+                    Found::Entry { value, ends } => {
+                        // another process set the end, which may have another clock
+                        let life = ends.saturating_sub(unix).min(millis(TTL_MAX));
+                        return Ok(Looked::Found { value, life, removals });
+                    }
                     // written under a generation that is newer than what is known here
                     Found::Stale if !asked_now => continue,
                     Found::Stale => {}
@@ -144,9 +161,9 @@ impl Remote {
         name: &str,
     ) -> Result<(Arc<Generations>, Option<Vec<u8>>), RedisError> {
         let (removals, epoch) = (space.removals(), line.epoch.load(Ordering::Acquire));
-        let tenant_name = self.name('g', &space.generation.text);
+        let tenant_name = self.name('g', &space.generation);
         let kind = asked.key.kind;
-        let kind_name = self.name('g', &self.keys.generation_of_kind(space.admitted.key(), kind).text);
+        let kind_name = self.name('g', &self.keys.generation_of_kind(space.admitted.key(), kind));
         let mut connection = line.connection.clone();
         type Three = (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
         let names = [&*tenant_name, &*kind_name, name];
@@ -166,7 +183,13 @@ impl Remote {
     }
 
     /// After a look that found nothing: becomes the one process that loads, or waits for it.
-    pub(crate) async fn look_or_lock(&self, space: &Space, asked: &Asked<'_>, wait: Duration, first: Looked) -> Looked {
+    pub(crate) async fn look_or_lock(
+        self: &Arc<Self>,
+        space: &Space,
+        asked: &Asked<'_>,
+        wait: Duration,
+        first: Looked,
+    ) -> Looked {
         let mut looked = first;
         let mut ours = [0; 16];
         fill(&mut ours);
@@ -175,7 +198,7 @@ impl Remote {
         loop {
             let Looked::Missing(ticket) = &mut looked else { return looked };
             let Some(line) = self.line_for(space.admitted.key()) else { return looked };
-            let lock = self.name('l', &ticket.entry.text);
+            let lock = self.name('l', &ticket.entry);
             let mut connection = line.connection.clone();
             let mut take = redis::cmd("SET");
             take.arg(&lock).arg(&ours[..]).arg("NX").arg("PX").arg(LOCK_MS);
@@ -190,7 +213,7 @@ impl Remote {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LOCK_PAUSE.1);
-            looked = self.look(space, asked).await;
+            looked = self.look(space, asked, self.clock.now()).await;
         }
     }
 
@@ -198,7 +221,7 @@ impl Remote {
     pub(crate) async fn unlock(&self, ticket: Ticket) {
         let (Some(ours), Some(line)) = (ticket.lock, self.line.load_full()) else { return };
         let mut connection = line.connection.clone();
-        let lock = self.name('l', &ticket.entry.text);
+        let lock = self.name('l', &ticket.entry);
         let given: Result<i64, _> = UNLOCK_SCRIPT.key(lock).arg(&ours[..]).invoke_async(&mut connection).await;
         self.done(given);
     }
@@ -213,14 +236,14 @@ impl Remote {
         let ends = self.clock.unix() + life;
         let sealed = seal::seal(&space.sealing, &ticket.entry, &ticket.generations.mixed, ends, value, self.removed);
         let mut connection = line.connection.clone();
-        let entry = self.name('e', &ticket.entry.text);
+        let entry = self.name('e', &ticket.entry);
         if self.removed.has(Protection::Overtaken) {
             let mut set = redis::cmd("SET");
             set.arg(entry).arg(sealed).arg("PX").arg(life);
             self.done(set.query_async::<()>(&mut connection).await);
             return;
         }
-        let mut script = STORE_SCRIPT.key(self.name('g', &space.generation.text));
+        let mut script = STORE_SCRIPT.key(self.name('g', &space.generation));
         script.key(&ticket.generations.kind_name).key(entry);
         script
             .arg(&ticket.generations.of_tenant)
@@ -241,7 +264,7 @@ impl Remote {
                 let wrote = async {
                     let entry = self.keys.entry(tenant, asked);
                     // whatever was there is overwritten: the generations are asked for, for nobody would notice old ones
-                    let (known, _) = self.ask_generations(&line, space, asked, &self.name('e', &entry.text)).await?;
+                    let (known, _) = self.ask_generations(&line, space, asked, &self.name('e', &entry)).await?;
                     let ends = self.clock.unix() + life;
                     let sealed = seal::seal(&space.sealing, &entry, &known.mixed, ends, value, self.removed);
                     self.write(&line, &entry, sealed, life, &Message::entry(tenant, asked)).await
@@ -308,7 +331,7 @@ impl Remote {
     ) -> Result<(), RedisError> {
         let entry = self.keys.entry(tenant, asked);
         if self.removed.has(Protection::Arguments) {
-            let text = format!("redis.call('DEL', '{}')", self.name('e', &entry.text));
+            let text = format!("redis.call('DEL', '{}')", self.name('e', &entry));
             let mut connection = line.connection.clone();
             return redis::cmd("EVAL").arg(text).arg(0).query_async::<Option<i64>>(&mut connection).await.map(drop);
         }
@@ -325,7 +348,7 @@ impl Remote {
         message: &Message,
     ) -> Result<(), RedisError> {
         let mut connection = line.connection.clone();
-        let mut script = WRITE_SCRIPT.key(self.name('e', &entry.text));
+        let mut script = WRITE_SCRIPT.key(self.name('e', entry));
         script.arg(what).arg(life).arg(self.channel()).arg(self.sealed(message));
         script.invoke_async::<i64>(&mut connection).await.map(drop)
     }
@@ -333,7 +356,7 @@ impl Remote {
     /// A generation that is gone never comes back: the next one is made at random.
     async fn begin_anew(&self, line: &Line, generation: &Name, message: &Message) -> Result<(), RedisError> {
         let mut connection = line.connection.clone();
-        let mut script = FORGET_SCRIPT.key(self.name('g', &generation.text));
+        let mut script = FORGET_SCRIPT.key(self.name('g', generation));
         script.arg(self.channel()).arg(self.sealed(message));
         script.invoke_async::<i64>(&mut connection).await.map(drop)
     }
@@ -341,8 +364,8 @@ impl Remote {
     /// What is done where there are no generations; only tests do it.
     async fn clear_by_pattern(&self, line: &Line, tenant: &TenantKey) -> Result<(), RedisError> {
         let mut connection = line.connection.clone();
-        let pattern = self.keys.pattern(tenant);
-        let names: Vec<String> = redis::cmd("KEYS").arg(self.name('e', &pattern)).query_async(&mut connection).await?;
+        let pattern = format!("{}e:{}", self.settings.prefix, self.keys.pattern(tenant));
+        let names: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await?;
         for name in names {
             redis::cmd("DEL").arg(name).query_async::<i64>(&mut connection).await?;
         }
@@ -374,7 +397,7 @@ impl Remote {
     }
 
     /// Takes an answer, or counts why there is none.
-    fn done<T>(&self, answer: Result<T, RedisError>) -> Option<T> {
+    pub(super) fn done<T>(&self, answer: Result<T, RedisError>) -> Option<T> {
         match answer {
             Ok(answer) => {
                 if self.failures.load(Ordering::Relaxed) != 0 {

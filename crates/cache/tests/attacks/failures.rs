@@ -223,3 +223,47 @@ async fn the_user_of_the_guide_is_enough_and_no_more() {
         assert_eq!(error.code(), Some("NOPERM"), "{forbidden}: {error}");
     }
 }
+
+/// K-08, where looks go to the server together: each gets its own, and who leaves keeps nobody waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn looks_that_go_together_each_get_their_own() {
+    let mut scene = Scene::new();
+    // nothing stays in the first level
+    scene.bytes_max = 0;
+    let cache = scene.process().await;
+    let (a, b) = (scene.tenant("a"), scene.tenant("b"));
+    for number in 0..200 {
+        let id = number.to_string();
+        put(&cache, &a, ("k", &id), &format!("a{id}")).await;
+        if number % 3 != 0 {
+            put(&cache, &b, ("k", &id), &format!("b{id}")).await;
+        }
+    }
+    for round in 0..20 {
+        let mut asking = Vec::new();
+        for number in 0..200 {
+            let (cache, tenant, is_a) = if number % 2 == 0 { (&cache, &a, true) } else { (&cache, &b, false) };
+            let (cache, tenant, id) = (cache.clone(), tenant.clone(), number.to_string());
+            let task = tokio::spawn(async move { get(&cache, &tenant, ("k", &id)).await });
+            asking.push((number, is_a, task));
+            // the server is asked meanwhile
+            if number % 16 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        for (number, is_a, task) in asking {
+            if (number + round) % 7 == 0 {
+                // it may be the one that asks for the others
+                task.abort();
+                continue;
+            }
+            let wanted = match is_a {
+                true => Some(format!("a{number}")),
+                false => (number % 3 != 0).then(|| format!("b{number}")),
+            };
+            let found = tokio::time::timeout(SOON, task).await.expect("nobody waits for one that left").unwrap();
+            assert_eq!(found, wanted, "{number} in round {round}");
+        }
+    }
+    assert_eq!(cache.seen().line.damaged, 0);
+}

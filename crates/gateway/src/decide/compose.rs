@@ -6,10 +6,9 @@ use crate::ablation::{Protection, removed};
 use crate::access::Line;
 use crate::authenticate::Actor;
 use crate::client::Peer;
-use crate::digits::hex;
 use crate::h1::head::{Framing, Head};
 use crate::identify::Identified;
-use crate::settings::{AccessLog, RouteSettings, TenantNeed};
+use crate::settings::{RouteSettings, TenantNeed};
 use crate::stamp::Stamp;
 use crate::stamp::context::Said;
 use crate::worker::{Known, Worker};
@@ -30,27 +29,8 @@ pub(super) fn write(
     line: &mut Line,
     now: i64,
 ) {
-    let made;
-    let given = read.seen.traceparent.map(|(_, value)| value);
-    // the header itself is passed on as it is
-    let traceparent = match given {
-        Some(_) => None,
-        None => {
-            let mut text = String::with_capacity(55);
-            text.push_str("00-");
-            // all zeros would mean nothing
-            hex(worker.random() | 1, &mut text);
-            hex(worker.random(), &mut text);
-            text.push('-');
-            hex(worker.random() | 1, &mut text);
-            text.push_str("-00");
-            made = text;
-            Some(made.as_str())
-        }
-    };
-    if read.loaded.access_log != AccessLog::Off {
-        line.trace = given.or(traceparent).and_then(|t| t.get(3..35)).unwrap_or_default().to_owned();
-    }
+    // the client's header is passed on as it is where it counts
+    let made = line.parent.filter(|_| read.seen.traceparent.is_none()).map(|parent| parent.text());
     let forwarded_for = read.seen.forwarded_for.filter(|_| read.is_trusted);
     let stamp = Stamp {
         method: head.method,
@@ -70,7 +50,7 @@ pub(super) fn write(
         forwarded_for,
         is_tls: read.is_tls,
         request_id: &line.request_id,
-        traceparent,
+        traceparent: made.as_deref(),
         tenant: known.map_or(&[], |known| &known.lines),
     };
     stamp.write(out);

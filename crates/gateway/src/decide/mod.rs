@@ -19,9 +19,11 @@ use std::time::Instant;
 use tenantry_edge::directory::TenantFacts;
 use tenantry_edge::limit::Occupancy;
 use tenantry_edge::usage::Counters;
+use tenantry_trace::Parent;
 
 use crate::ablation::{Protection, removed};
 use crate::access::Line;
+use crate::answers;
 use crate::authenticate::{self, Actor};
 use crate::client::Peer;
 use crate::h1::head::{Framing, Head, Version};
@@ -32,6 +34,7 @@ use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::route::{self, Target};
 use crate::settings::{AccessLog, Authentication, RouteSettings, TenantNeed};
+use crate::traced;
 use crate::upstream::Asker;
 use crate::worker::{Loaded, Worker, unix_now};
 pub(crate) use plan::Plan;
@@ -65,6 +68,26 @@ impl Read<'_> {
         self.route.as_ref().and_then(|r| r.body_bytes_max).unwrap_or(self.loaded.bounds.body_bytes_max)
     }
 
+    /// The host's name, and its port if it was given.
+    pub(crate) fn host(&self) -> (&str, &str) {
+        (&self.host.name, self.host.port)
+    }
+
+    /// The path in its one reading.
+    pub(crate) fn path(&self) -> &str {
+        &self.target.path
+    }
+
+    /// The query as it came.
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.target.query
+    }
+
+    /// Whether the client came over TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
     /// Whether the client wants the connection to stay.
     pub(crate) fn keeps_alive(&self, version: Version) -> bool {
         match version {
@@ -82,11 +105,6 @@ pub(crate) fn read<'a>(worker: &Worker, peer: &Peer, head: &Head<'a>, line: &mut
         return Err(Refusal::UriTooLong);
     }
     let mut seen = Seen::read(head.headers, &loaded.tenant_headers)?;
-    if let Some((at, _)) = seen.traceparent.filter(|(_, value)| !trusted::is_traceparent(value)) {
-        // one that is none is passed on by nobody
-        seen.drop(at);
-        seen.traceparent = None;
-    }
     let is_none = head.method.len() > METHOD_BYTES_MAX || matches!(head.method, "TRACE" | "TRACK" | "CONNECT");
     if is_none && !removed(Protection::Methods) {
         return Err(Refusal::Method);
@@ -100,21 +118,46 @@ pub(crate) fn read<'a>(worker: &Worker, peer: &Peer, head: &Head<'a>, line: &mut
         return Err(Refusal::Misdirected);
     }
     let target = route::target(head.target)?;
-    if loaded.access_log != AccessLog::Off {
+    let (client, is_trusted) = trusted::client(&loaded, peer, seen.forwarded_for);
+    follow_trace(worker, head, &mut seen, is_trusted, line);
+    line.is_detailed = loaded.access_log != AccessLog::Off || line.traced.is_some();
+    if line.is_detailed {
         (line.method, line.path) = (head.method.to_owned(), target.path.clone().into_owned());
     }
-    let (client, is_trusted) = trusted::client(&loaded, peer, seen.forwarded_for);
     if let Some(id) = seen.request_id.filter(|id| is_trusted && trusted::is_id(id)) {
         line.request_id = id.to_owned();
     }
     let is_tls = if is_trusted { seen.forwarded_proto.map_or(peer.is_tls, |p| p == "https") } else { peer.is_tls };
     let route = route::find(&loaded.routes, &target.path).cloned();
     if let Some(route) = &route
-        && loaded.access_log != AccessLog::Off
+        && line.is_detailed
     {
         line.route.clone_from(&route.name);
     }
     Ok(Read { loaded, seen, framing, host, target, route, client, is_trusted, is_tls })
+}
+
+/// Which trace the request belongs to. A header that is none, or that does not count, is passed on by nobody.
+fn follow_trace(worker: &Worker, head: &Head<'_>, seen: &mut Seen<'_>, is_trusted: bool, line: &mut Line) {
+    let given = seen.traceparent.and_then(|(_, text)| Parent::parse(text));
+    // a request whose body is needed is read twice
+    let keeps = match line.parent {
+        Some(_) => given.is_some() && line.keeps_parent,
+        None => {
+            let begun = traced::begin(worker, given, is_trusted, line.began);
+            (line.parent, line.traced, line.keeps_parent) = (Some(begun.parent), begun.traced, begun.keeps);
+            begun.keeps
+        }
+    };
+    let joined = keeps || line.traced.as_ref().is_some_and(|traced| traced.is_joined());
+    if !keeps && let Some((at, _)) = seen.traceparent.take() {
+        seen.drop(at);
+    }
+    if !joined {
+        // it says something about the trace that nobody follows
+        let states = head.headers.iter().enumerate().filter(|(_, h)| h.name.eq_ignore_ascii_case("tracestate"));
+        states.for_each(|(at, _)| seen.drop(at));
+    }
 }
 
 /// Decides, and writes the head for the application behind what is in `out`.
@@ -145,7 +188,16 @@ pub(crate) async fn decide(
     }
     let (identified, event) =
         tenant_of(worker, head, &read, &route, actor.as_deref(), body, now).map_err(|why| refused(why, line))?;
-    let result = finish(worker, peer, head, &read, &route, actor.as_deref(), identified, body, out, line, now);
+    let mut result =
+        finish(worker, peer, head, &read, &route, actor.as_deref(), identified, body, out, line, now).await;
+    if let Ok(plan) = &mut result
+        && route.cache.is_some()
+    {
+        answers::consult(worker, head, &read, &route, plan).await;
+    }
+    if let Some(traced) = &line.traced {
+        traced.decided();
+    }
     result.map(|plan| Plan { event, ..plan }).map_err(|why| {
         if let Some(event) = event {
             webhook::give_back(worker, &event);
@@ -292,7 +344,7 @@ fn named_in_body<'b>(kind: Option<&str>, body: &'b [u8], wanted: &[String]) -> R
 
 /// Limits, and the head for the application.
 #[expect(clippy::too_many_arguments, reason = "the last step needs all that was found")]
-fn finish(
+async fn finish(
     worker: &Worker,
     peer: &Peer,
     head: &Head<'_>,
@@ -313,7 +365,7 @@ fn finish(
     let facts = identified.as_ref().map(|found| found.tenant.facts());
     if let (Some(found), Some(facts)) = (&identified, &facts) {
         line.source = found.source.name();
-        if loaded.access_log != AccessLog::Off {
+        if line.is_detailed {
             line.tenant = facts.key.to_string();
         }
     }
@@ -321,6 +373,7 @@ fn finish(
     let websocket = seen.websocket && seen.upgrade && head.method == "GET" && head.version != Version::Http10;
     let mut lines = allowed_origin(loaded, read, route, facts.as_deref(), websocket)?;
     let mut guard = None;
+    let proven = identified.as_ref().is_some_and(|found| found.proven);
     if let (Some(found), Some(known)) = (&identified, &known) {
         let proven = found.proven || removed(Protection::Budgets);
         let limited = |why| {
@@ -329,7 +382,7 @@ fn finish(
             why
         };
         if let Some(budget) = known.budget(proven) {
-            let left = worker.shared.limiters.load().take(budget);
+            let left = worker.spend(known, proven, budget).await;
             let left = left.map_err(|wait| limited(Refusal::RateLimited(wait)))?;
             let rate = budget.rate;
             let policy = format_args!("RateLimit-Policy: \"tenant\";q={};w=1\r\n", rate.per_second).to_string();
@@ -373,6 +426,9 @@ fn finish(
         is_idempotent: matches!(head.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE"),
         tenant,
         event: None,
+        proven,
+        kept: None,
+        tap: None,
         security_headers: loaded.security_headers,
         _guard: guard,
     })

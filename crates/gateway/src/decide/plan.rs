@@ -3,15 +3,17 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tenantry_edge::admission::Admitted;
 use tenantry_edge::limit::RequestGuard;
 use tenantry_edge::usage::Counters;
 
 use super::webhook;
 use crate::access::Line;
+use crate::answers::SharedTap;
 use crate::h1::head::Framing;
 use crate::refusal::Refusal;
-use crate::upstream::{Asker, Seat, Upstream};
+use crate::upstream::{Asker, Connected, Link, Seat, Upstream};
 use crate::worker::Worker;
 
 /// A request that is passed on.
@@ -31,14 +33,41 @@ pub(crate) struct Plan {
     pub(crate) tenant: Option<Admitted>,
     pub(crate) event: Option<[u8; 32]>,
     pub(crate) security_headers: bool,
+    /// A credential of the tenant was there.
+    pub(crate) proven: bool,
+    /// What the application would answer.
+    pub(crate) kept: Option<Bytes>,
+    /// Hears what it answers.
+    pub(crate) tap: Option<SharedTap>,
     /// One of the requests that its tenant may have at once.
     pub(super) _guard: Option<RequestGuard>,
 }
 
 impl Plan {
-    /// A seat for it.
-    pub(crate) async fn seat(&self, now: Instant) -> Result<Seat, Refusal> {
-        Seat::take(&self.upstream, self.asker, now).await
+    /// A seat for it; none is needed for what is kept.
+    pub(crate) async fn seat(&self, line: &Line) -> Result<Option<Seat>, Refusal> {
+        if self.kept.is_some() {
+            line.traced.iter().for_each(|traced| traced.kept());
+            return Ok(None);
+        }
+        let seat = Seat::take(&self.upstream, self.asker, line.began).await.map(Some);
+        if let (Ok(_), Some(traced)) = (&seat, &line.traced) {
+            traced.seated();
+        }
+        seat
+    }
+
+    /// A connection to the application, or one in which its answer stands already.
+    pub(crate) async fn connect(&self, fresh: bool) -> Result<Connected, Refusal> {
+        if let Some(kept) = &self.kept {
+            return Ok(Connected { link: Link::spoken(kept), server: 0, reused: false });
+        }
+        let mut connected = self.upstream.connect(fresh).await?;
+        if let Some(tap) = &self.tap {
+            tap.borrow_mut().begin();
+            connected.link.input.tell(Rc::clone(tap));
+        }
+        Ok(connected)
     }
 
     /// The request has ended: what it used, and what became of it.

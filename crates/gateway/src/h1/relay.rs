@@ -89,12 +89,12 @@ async fn try_relay(
 ) -> Result<Next, Lost> {
     let _seat = tokio::select! {
         biased;
-        seat = plan.seat(line.began) => seat.map_err(Lost::Refused)?,
+        seat = plan.seat(line) => seat.map_err(Lost::Refused)?,
         why = client.until_ended() => return Err(ended(why)),
     };
     gather_body(conn, decoder, plan);
     for again in 0..TRIES_MAX {
-        let connected = plan.upstream.connect(again > 0).await.map_err(Lost::Refused)?;
+        let connected = plan.connect(again > 0).await.map_err(Lost::Refused)?;
         let Connected { mut link, server, reused } = connected;
         let may_repeat = reused && plan.is_idempotent && plan.framing == Framing::None;
         match exchange(conn, client, plan, &mut link, decoder).await {

@@ -1,4 +1,5 @@
-//! How often: by address before anything is looked at, by credential, by tenant. GCRA, counted over all threads.
+//! How often: by address before anything is looked at, by credential, by tenant. GCRA, counted over all threads of this
+//! gateway, which has its part of each budget where there are several ([`super::exact`] counts for all of them).
 //!
 //! A tenant has two budgets: one for requests with a proof, one for all others. Strangers who ask for a tenant's host
 //! name spend the second, and keep nobody out who belongs there.
@@ -29,6 +30,7 @@ pub(crate) struct Limiters {
     address: Option<Keyed>,
     key: Option<Keyed>,
     tenants: Mutex<HashMap<(u32, bool), Arc<Budget>>>,
+    instances: u32,
     clock: DefaultClock,
 }
 
@@ -38,16 +40,21 @@ pub(crate) struct Budget {
     limiter: Single,
 }
 
-fn quota(rate: Rate) -> Quota {
+/// The part of a rate that one of so many gateways has. One request at once is the least.
+fn quota(rate: Rate, instances: u32) -> Quota {
     let some = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-    Quota::per_second(some(rate.per_second)).allow_burst(some(rate.burst))
+    let instances = instances.max(1);
+    let every = Duration::from_secs(u64::from(instances)) / rate.per_second.max(1);
+    let whole = Quota::with_period(every).unwrap_or_else(|| Quota::per_second(some(rate.per_second)));
+    whole.allow_burst(some(rate.burst / instances))
 }
 
 impl Limiters {
     /// Full budgets.
     pub(crate) fn new(rates: &Rates) -> Self {
-        let keyed = |rate: Option<Rate>| rate.map(|rate| RateLimiter::keyed(quota(rate)));
-        Self { address: keyed(rates.address), key: keyed(rates.key), ..Self::default() }
+        let instances = rates.instances;
+        let keyed = |rate: Option<Rate>| rate.map(|rate| RateLimiter::keyed(quota(rate, instances)));
+        Self { address: keyed(rates.address), key: keyed(rates.key), instances, ..Self::default() }
     }
 
     /// Whether an address may come now.
@@ -72,7 +79,7 @@ impl Limiters {
             // those that nobody holds; each thread holds those it has seen lately
             tenants.retain(|_, budget| Arc::strong_count(budget) > 1);
         }
-        let make = || Arc::new(Budget { rate, limiter: Single::new_with(quota(rate)) });
+        let make = || Arc::new(Budget { rate, limiter: Single::new_with(quota(rate, self.instances)) });
         let budget = tenants.entry((tenant, proven)).or_insert_with(make);
         if budget.rate != rate {
             *budget = make();
@@ -138,6 +145,20 @@ mod tests {
         }
         assert!(limiters.address(of("::ffff:10.0.0.1")).is_err());
         limiters.tidy();
+    }
+
+    #[test]
+    fn one_of_several_gateways_has_its_part() {
+        let many = Rate { per_second: 10, burst: 9 };
+        let limiters = Limiters::new(&Rates { instances: 3, ..Rates::default() });
+        let budget = limiters.budget(1, true, many);
+        let taken = (0..9).filter(|_| limiters.take(&budget).is_ok()).count();
+        assert_eq!(taken, 3);
+        // three gateways with ten in a second: each gets one in 300 ms
+        let wait = limiters.take(&budget).unwrap_err();
+        assert!(wait <= Duration::from_millis(300) && wait > Duration::from_millis(200), "{wait:?}");
+        let few = Limiters::new(&Rates { instances: 100, ..Rates::default() });
+        assert_eq!(few.take(&few.budget(1, true, many)), Ok(0), "one is the least");
     }
 
     #[test]

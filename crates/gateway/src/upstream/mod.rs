@@ -128,6 +128,7 @@ impl Upstream {
 
     /// A connection that may carry another request.
     pub(crate) fn give_back(&self, server: usize, mut link: Link) {
+        link.input.tell_nobody();
         let server = &self.servers[server];
         let mut idle = server.idle.borrow_mut();
         if idle.len() < self.settings.idle_max {

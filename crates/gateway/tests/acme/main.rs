@@ -56,6 +56,7 @@ fn start(pebble: &Pebble, folder: &Path, challenge: Challenge, directory: Direct
         body_bytes_max: None,
         webhook: None,
         cors: None,
+        cache: None,
     };
     let acme = AcmeSettings {
         directory_url: pebble.directory(),
@@ -90,9 +91,12 @@ fn start(pebble: &Pebble, folder: &Path, challenge: Challenge, directory: Direct
         bounds: Bounds::default(),
         times: Times::default(),
         rates: Rates::default(),
+        exact: None,
         maintenance: Maintenance::default(),
         security_headers: true,
         access_log: AccessLog::Off,
+        answers: None,
+        traces: None,
         ask_path: None,
     };
     Gateway::start(settings).unwrap()

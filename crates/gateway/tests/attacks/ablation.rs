@@ -93,6 +93,14 @@ fn attack(scene: &Scene, protection: Protection) -> (&'static str, bool) {
         Protection::Insides => {
             ("H-40", scene.get("acme.example.com", "/insides", &[]).0.header("x-tenant-id").is_some())
         }
+        Protection::KeptTenant => ("K-02", crate::kept::of_another_tenant(scene)),
+        Protection::KeptCredential => ("K-04", crate::kept::of_another_credential(scene)),
+        Protection::KeptHeaders => ("K-04", crate::kept::poisoned_by_a_header(scene)),
+        Protection::KeptVary => ("K-04", crate::kept::of_another_variant(scene)),
+        Protection::KeptCookies => ("K-04", crate::kept::somebodys_cookie(scene)),
+        Protection::KeptControl => ("K-04", crate::kept::deceived_by_a_suffix(scene)),
+        Protection::KeptBody => ("K-04", crate::kept::poisoned_by_a_body(scene)),
+        Protection::BudgetNames => unreachable!("it has a scene of its own"),
         Protection::Cut => ("H-33", {
             let mut client = scene.client();
             client.send(get("acme.example.com", "/events", &[]));
@@ -148,9 +156,13 @@ fn each_attack_succeeds_without_its_protection_and_only_then() {
             Protection::Misdirected => crate::tls::scene(removed),
             _ => start(removed),
         };
-        let (id, succeeded) = attack(&scene(None), protection);
+        let run = |removed| match protection {
+            Protection::BudgetNames => ("H-38", crate::cluster::spends_anothers(removed)),
+            _ => attack(&scene(removed), protection),
+        };
+        let (id, succeeded) = run(None);
         assert!(!succeeded, "{id} succeeds against {protection:?}");
-        let (_, succeeded) = attack(&scene(Some(protection)), protection);
+        let (_, succeeded) = run(Some(protection));
         assert!(succeeded, "nobody misses {protection:?}: {id} fails without it");
         list.push_str(&format!("{protection:?}: {id}\n"));
     }

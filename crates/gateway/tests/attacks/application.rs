@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 
 use base64::Engine;
 
@@ -39,6 +40,25 @@ impl Received {
 pub(crate) struct Application {
     pub(crate) at: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// Holds answers back until a test says otherwise.
+#[derive(Default)]
+pub(crate) struct Gate {
+    is_open: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Gate {
+    pub(crate) fn open(&self, is_open: bool) {
+        *self.is_open.lock().unwrap() = is_open;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self) {
+        drop(self.changed.wait_while(self.is_open.lock().unwrap(), |is_open| !*is_open).unwrap());
+    }
 }
 
 impl Application {
@@ -47,16 +67,23 @@ impl Application {
         let at = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&received);
+        let gate = Arc::new(Gate::default());
+        let held = Arc::clone(&gate);
         std::thread::spawn(move || {
             for (connection, stream) in listener.incoming().enumerate() {
-                let kept = Arc::clone(&kept);
+                let (kept, gate) = (Arc::clone(&kept), Arc::clone(&held));
                 std::thread::spawn(move || {
                     // a client that goes ends it
-                    let _ = serve(stream.unwrap(), connection, &kept);
+                    let _ = serve(stream.unwrap(), connection, &kept, &gate);
                 });
             }
         });
-        Self { at, received }
+        Self { at, received, gate }
+    }
+
+    /// How many came since the last call of [`take`](Self::take).
+    pub(crate) fn count(&self) -> usize {
+        self.received.lock().unwrap().len()
     }
 
     /// What came since the last call.
@@ -65,7 +92,7 @@ impl Application {
     }
 }
 
-fn serve(stream: TcpStream, connection: usize, kept: &Mutex<Vec<Received>>) -> std::io::Result<()> {
+fn serve(stream: TcpStream, connection: usize, kept: &Mutex<Vec<Received>>, gate: &Gate) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut out = stream.try_clone()?;
     let mut input = BufReader::new(stream);
@@ -90,8 +117,9 @@ fn serve(stream: TcpStream, connection: usize, kept: &Mutex<Vec<Received>>) -> s
             continue;
         }
         let body = body(&received, &mut input)?;
-        kept.lock().unwrap().push(Received { body, ..received.clone() });
-        answer(&path, &received, &mut input, &mut out)?;
+        let received = Received { body, ..received };
+        kept.lock().unwrap().push(received.clone());
+        answer(&path, &received, &mut input, &mut out, gate)?;
     }
 }
 
@@ -122,8 +150,12 @@ fn answer(
     received: &Received,
     input: &mut BufReader<TcpStream>,
     out: &mut TcpStream,
+    gate: &Gate,
 ) -> std::io::Result<()> {
     let tenant = received.all("x-tenant-id").join(",");
+    if path.starts_with("/kept") {
+        return kept(received, &tenant, out, gate);
+    }
     match path.rsplit('/').next().unwrap_or_default() {
         "insides" => out.write_all(
             b"HTTP/1.1 200 OK\r\nServer: internal/1.2\r\nX-Tenant-ID: bolt\r\nX-Shard: 7\r\nX-Powered-By: secret\r\nContent-Length: 2\r\n\r\nok",
@@ -181,4 +213,44 @@ fn answer(
             Ok(())
         }
     }
+}
+
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+/// An answer that is different each time, with the headers that the query asks for: `cc` is `Cache-Control`, `vary`,
+/// `cookie` and `etag` themselves, `status` the status; `hold` waits at the gate, `close` ends in the middle.
+fn kept(received: &Received, tenant: &str, out: &mut TcpStream, gate: &Gate) -> std::io::Result<()> {
+    let query = received.target().split_once('?').map_or("", |(_, query)| query).to_owned();
+    let of = |name: &str| query.split('&').find_map(|p| p.strip_prefix(name)?.strip_prefix('='));
+    if of("hold").is_some() {
+        gate.pass();
+    }
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let body = format!("n={number} tenant={tenant}\n{}{}", received.head, String::from_utf8_lossy(&received.body));
+    let mut head = format!("HTTP/1.1 {} X\r\n", of("status").unwrap_or("200"));
+    for (name, header) in [("cc", "Cache-Control"), ("vary", "Vary"), ("cookie", "Set-Cookie"), ("etag", "ETag")] {
+        if let Some(value) = of(name) {
+            head.push_str(&format!("{header}: {value}\r\n"));
+        }
+    }
+    if of("close").is_some() {
+        head.push_str("Content-Length: 100000\r\n\r\n");
+        out.write_all(head.as_bytes())?;
+        return Err(std::io::ErrorKind::ConnectionAborted.into());
+    }
+    if of("chunked").is_some() {
+        head.push_str("Transfer-Encoding: chunked\r\n\r\n");
+        out.write_all(head.as_bytes())?;
+        let (one, two) = body.split_at(body.len() / 2);
+        for piece in [one, two] {
+            out.write_all(format!("{:x}\r\n{piece}\r\n", piece.len()).as_bytes())?;
+        }
+        return out.write_all(b"0\r\n\r\n");
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    out.write_all(head.as_bytes())?;
+    if !received.head.starts_with("HEAD ") {
+        out.write_all(body.as_bytes())?;
+    }
+    Ok(())
 }

@@ -5,19 +5,23 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
 mod application;
+mod redis;
 mod scene;
 
 mod ablation;
 mod base;
+mod cluster;
 mod corpora;
 mod credentials;
 mod frames;
 mod hosts;
 mod issuers;
+mod kept;
 mod limits;
 mod names;
 mod smuggling;
 mod streams;
 mod tls;
+mod traces;
 mod upstreams;
 mod webhooks;

@@ -43,7 +43,7 @@ impl Scene {
         Self::without(None, change)
     }
 
-    pub(crate) fn without(protection: Option<Protection>, change: Change) -> Self {
+    pub(crate) fn without(protection: Option<Protection>, change: impl FnOnce(&mut Settings)) -> Self {
         let application = Application::start();
         let directory = Directory::new(tenants(1, &[])).unwrap();
         let mut settings = settings(&application, directory.clone());
@@ -154,7 +154,12 @@ pub(crate) fn route(path: &str) -> RouteSettings {
         body_bytes_max: None,
         webhook: None,
         cors: None,
+        cache: None,
     }
+}
+
+fn kept(whole_tenant: bool) -> RouteCache {
+    RouteCache { whole_tenant, age_max: Duration::from_secs(3600) }
 }
 
 fn settings(application: &Application, directory: Directory) -> Settings {
@@ -182,6 +187,9 @@ fn settings(application: &Application, directory: Directory) -> Settings {
         RouteSettings { body_names: vec!["tenantId".into()], authentication: required, ..route("/body") },
         RouteSettings { webhook: Some(Arc::new(webhook)), ..route("/hooks") },
         RouteSettings { tenant: TenantNeed::None, ..route("/public") },
+        RouteSettings { cache: Some(kept(false)), ..route("/kept") },
+        RouteSettings { cache: Some(kept(true)), ..route("/kept/all") },
+        RouteSettings { cache: Some(kept(true)), authentication: required, ..route("/kept/api") },
         RouteSettings { body_bytes_max: Some(10), ..route("/small") },
         RouteSettings {
             cors: Some(Arc::new(CorsSettings { own_hosts: true, credentials: true, ..CorsSettings::default() })),
@@ -218,9 +226,15 @@ fn settings(application: &Application, directory: Directory) -> Settings {
         bounds: Bounds::default(),
         times: Times { drain_within: Duration::from_millis(100), ..Times::default() },
         rates: Rates::default(),
+        exact: None,
         maintenance: Maintenance::default(),
         security_headers: true,
         access_log: AccessLog::All,
+        answers: Some(Arc::new(AnswersSettings {
+            cache: CacheSettings { jitter: 0.0, ..CacheSettings::new("test") },
+            answer_bytes_max: 10_000,
+        })),
+        traces: None,
         ask_path: None,
     }
 }
@@ -320,7 +334,7 @@ impl Client {
         };
         let status = head[9..12].parse().unwrap();
         let mut answer = Answer { status, head, body: String::new() };
-        if method == "HEAD" || status == 204 || status == 101 {
+        if method == "HEAD" || matches!(status, 204 | 304 | 101) {
             return answer;
         }
         if let Some(length) = answer.header("content-length") {

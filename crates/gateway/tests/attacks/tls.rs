@@ -152,3 +152,22 @@ fn http2_without_tls_with_bodies_both_ways() {
         assert_eq!((status, headers["content-type"].to_str().unwrap()), (404, "application/problem+json"));
     });
 }
+
+#[test]
+fn http2_is_answered_from_what_is_kept() {
+    let scene = Scene::new();
+    block(async {
+        let mut bodies = Vec::new();
+        for number in 0..3 {
+            scene.application.take();
+            let stream = TcpStream::connect(scene.gateway.addresses()[0]).await.unwrap();
+            let request = empty("http://acme.example.com/kept/all/h2?cc=max-age=60");
+            let (status, body, headers) = h2(stream, request).await.unwrap();
+            assert_eq!((status, scene.application.take().len()), (200, usize::from(number == 0)));
+            assert_eq!((headers.contains_key("age"), headers.contains_key("connection")), (number > 0, false));
+            bodies.push(body);
+        }
+        bodies.dedup();
+        assert_eq!(bodies.len(), 1);
+    });
+}

@@ -187,6 +187,21 @@ fn what_cannot_be_a_gateway_is_told_with_its_page() {
         ("[gateway.upstreams.a]\nservers = [\"h:1\"]\n[gateway.routes.r]\nupstream = \"b\"\n", "route `r`"),
         ("[gateway.upstreams.a]\nservers = [\"h:1\"]\n[gateway.routes.r]\npath = \"x\"\n", "route `r`"),
         ("[gateway.upstreams.a]\nservers = [\"h:1\"]\n[gateway.rates]\ntenant = { per_second = 0 }\n", "rate of 0"),
+        ("[gateway.upstreams.a]\nservers = [\"h:1\"]\n[gateway.rates]\ncounted = \"redis\"\n", "there is none"),
+        ("[gateway.upstreams.a]\nservers = [\"h:1\"]\n[gateway.rates]\ninstances = 0\n", "`instances`"),
+        ("[gateway.upstreams.a]\nservers = [\"h:1\"]\n[gateway.traces]\nendpoint = \"x\"\n", "[gateway.traces]"),
+        (
+            "[gateway.upstreams.a]\nservers = [\"h:1\"]\n[gateway.traces]\nendpoint = \"http://h\"\nratio = 2.0\n",
+            "`ratio`",
+        ),
+        (
+            "[gateway.upstreams.a]\nservers = [\"h:1\"]\n[gateway.routes.r]\ncache = {}\ntenant = \"none\"\n",
+            "keeps answers",
+        ),
+        (
+            "[gateway.upstreams.a]\nservers = [\"h:1\"]\n[gateway.routes.r]\ncache = {}\n[gateway.cache]\nredis = true\n",
+            "kept in Redis",
+        ),
         (
             "[gateway.upstreams.a]\nservers = [\"h:1\"]\n[gateway.routes.r]\nauthentication = \"required\"\n",
             "route `r`",

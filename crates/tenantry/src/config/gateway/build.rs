@@ -18,6 +18,9 @@ use tenantry_gateway::tls::{self, Certificates};
 use tenantry_model::KeyKind;
 use tenantry_model::token::ContextKey;
 
+use super::cluster::exact_of;
+use super::keep::{answers_of, route_cache_of};
+use super::traces::traces_of;
 use super::{
     AccessLogName, AcmeSection, AuthenticationName, BoundsSection, ChallengeName, ContextSection, CorsSection,
     GatewaySection, IssuerSection, NeedName, PassSection, RateSection, RatesSection, RouteSection, SchemeName,
@@ -66,6 +69,7 @@ pub(crate) fn build(
     let issuers = section.issuers.iter().map(|(name, issuer)| issuer_of(name, issuer, &base).map(Arc::new));
     let issuers = issuers.collect::<Result<Vec<_>, _>>()?;
     let hosts = |list: &[String], what: &str| list.iter().map(|name| host(name, what)).collect::<Result<Vec<_>, _>>();
+    let answers = answers_of(section, &routes, &base)?;
     Ok(Settings {
         listen: section.listen.clone(),
         workers: section.workers,
@@ -91,6 +95,9 @@ pub(crate) fn build(
         bounds: bounds_of(&section.bounds, section.workers)?,
         times: times_of(&section.times),
         rates: rates_of(&section.rates)?,
+        exact: exact_of(section, &base)?,
+        answers,
+        traces: section.traces.as_ref().map(|t| traces_of(t, &base).map(Arc::new)).transpose()?,
         maintenance: Maintenance {
             all: section.maintenance.all,
             tenants: section.maintenance.tenants.clone(),
@@ -106,7 +113,7 @@ pub(crate) fn build(
     })
 }
 
-fn wrong(what: &str, remedy: &str) -> Failure {
+pub(super) fn wrong(what: &str, remedy: &str) -> Failure {
     Failure::caller(what).code("gateway-settings").remedy(remedy)
 }
 
@@ -219,6 +226,7 @@ fn route_of(name: &str, section: &RouteSection, upstreams: &[&String], base: &Pa
         body_bytes_max: section.body_bytes_max,
         webhook: section.webhook.as_ref().map(|w| webhook_of(w, base).map(Arc::new)).transpose()?,
         cors: section.cors.as_ref().map(|c| Arc::new(cors_of(c))),
+        cache: route_cache_of(name, section)?,
     })
 }
 
@@ -371,5 +379,9 @@ fn rates_of(section: &RatesSection) -> Result<Rates, Failure> {
         address: rate("rates.address", section.address)?,
         key: rate("rates.key", section.key)?,
         tenant: rate("rates.tenant", section.tenant)?,
+        instances: match section.instances {
+            Some(0) => return Err(wrong("`instances` in `rates` is 0", "write how many gateways there are")),
+            other => other.unwrap_or(1),
+        },
     })
 }

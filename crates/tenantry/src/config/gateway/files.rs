@@ -123,6 +123,18 @@ pub(super) fn secrets(path: &Path) -> Result<Secrets, Failure> {
     Ok(secrets.collect())
 }
 
+/// Headers by name.
+pub(super) fn headers(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let text = Zeroizing::new(text(path)?);
+    let read: BTreeMap<String, String> = toml::from_str(&text).map_err(|_| {
+        // the parser's message would show the line, and with it a secret
+        Failure::caller(format!("{} holds no headers", path.display()))
+            .code("gateway-settings")
+            .remedy("write lines like authorization = \"Bearer …\"")
+    })?;
+    Ok(read.into_iter().collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

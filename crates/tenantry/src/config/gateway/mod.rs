@@ -1,7 +1,10 @@
 //! The section `[gateway]` of the configuration file, and what it becomes.
 
 mod build;
+mod cluster;
 mod files;
+mod keep;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +14,10 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 pub(crate) use build::build;
+use cluster::{CountedName, RedisSection};
 pub(crate) use files::client as client_tls;
+use keep::{CacheSection, RouteCacheSection};
+use traces::TracesSection;
 
 /// `[gateway]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -51,6 +57,12 @@ pub(crate) struct GatewaySection {
     pub(crate) times: TimesSection,
     /// How often somebody may come.
     pub(crate) rates: RatesSection,
+    /// What several gateways share.
+    pub(crate) redis: Option<RedisSection>,
+    /// Answers of routes with a cache.
+    pub(crate) cache: CacheSection,
+    /// Spans of requests, told to a collector.
+    pub(crate) traces: Option<TracesSection>,
     /// Who has to wait for the operator.
     pub(crate) maintenance: MaintenanceSection,
     /// TLS towards clients.
@@ -92,6 +104,9 @@ impl Default for GatewaySection {
             bounds: BoundsSection::default(),
             times: TimesSection::default(),
             rates: RatesSection::default(),
+            redis: None,
+            cache: CacheSection::default(),
+            traces: None,
             maintenance: MaintenanceSection::default(),
             tls: None,
             redirect: Vec::new(),
@@ -145,6 +160,12 @@ pub(crate) struct RatesSection {
     pub(crate) address: Option<RateSection>,
     pub(crate) key: Option<RateSection>,
     pub(crate) tenant: Option<RateSection>,
+    /// Gateways among which requests are divided.
+    pub(crate) instances: Option<u32>,
+    /// Where the budgets of tenants are counted.
+    pub(crate) counted: CountedName,
+    /// Longest wait for Redis, in milliseconds.
+    pub(crate) wait_ms: Option<u64>,
 }
 
 /// So many in a second, and so many at once.
@@ -346,6 +367,8 @@ pub(crate) struct RouteSection {
     pub(crate) webhook: Option<WebhookSection>,
     /// Who in browsers may read the answers.
     pub(crate) cors: Option<CorsSection>,
+    /// Answers are kept.
+    pub(crate) cache: Option<RouteCacheSection>,
 }
 
 impl Default for RouteSection {
@@ -361,6 +384,7 @@ impl Default for RouteSection {
             body_bytes_max: None,
             webhook: None,
             cors: None,
+            cache: None,
         }
     }
 }

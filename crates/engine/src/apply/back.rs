@@ -187,7 +187,7 @@ fn role_still_used(blueprint: &Blueprint, error: Error) -> Error {
     let roles = &blueprint.roles;
     let db = source.as_db_error().filter(|db| *db.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST);
     let named = db.and_then(|db| {
-        let mut all = roles.slots.iter().chain([&roles.keeper, &roles.owner, &roles.runtime]);
+        let mut all = roles.slots.iter().chain([&roles.keeper, &roles.owner, &roles.runtime]).chain(&roles.quota);
         let role = all.find(|r| db.message().contains(&format!("\"{r}\"")))?.clone();
         Some((role, db.detail().unwrap_or_default().replace('\n', "; ")))
     });

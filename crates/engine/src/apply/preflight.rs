@@ -74,8 +74,13 @@ pub(super) async fn schema(runner: &Runner<'_>, blueprint: &Blueprint) -> Result
 /// No role of the blueprint's names is there yet.
 pub(super) async fn names(runner: &Runner<'_>, blueprint: &Blueprint) -> Result<(), Error> {
     let roles = &blueprint.roles;
-    let all: Vec<&str> =
-        roles.slots.iter().chain([&roles.keeper, &roles.owner, &roles.runtime]).map(Ident::as_str).collect();
+    let all: Vec<&str> = roles
+        .slots
+        .iter()
+        .chain([&roles.keeper, &roles.owner, &roles.runtime])
+        .chain(&roles.quota)
+        .map(Ident::as_str)
+        .collect();
     let sql = "SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1) ORDER BY rolname LIMIT 1";
     let row = runner.work.query_opt(sql, &[&all]).await.map_err(Error::query("look for the roles"))?;
     match row {

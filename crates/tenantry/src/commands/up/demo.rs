@@ -132,7 +132,7 @@ impl Demo {
     fn roles(&self) -> Result<Vec<Ident>, Failure> {
         let names = &self.registry.roles;
         let slots = (1..=names.slots).map(|n| format!("{}{n:02}", names.slot_prefix));
-        let groups = [&names.runtime, &names.owner, &names.keeper].map(Clone::clone);
+        let groups = [&names.runtime, &names.owner, &names.keeper, &names.quota].map(Clone::clone);
         slots.chain(groups).map(|name| ident(&name.replace("{database}", DATABASE))).collect()
     }
 

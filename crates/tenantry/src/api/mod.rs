@@ -27,7 +27,7 @@ const PAGE: usize = 200;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "The control plane")]
 pub(crate) struct Place {
-    /// Its address, like https://control.example.com [default: `listen` in [control] of the configuration]
+    /// Its address, like `https://control.example.com` [default: `listen` in [control] of the configuration]
     #[arg(long, global = true, env = "TENANTRY_API", value_name = "URL")]
     api: Option<String>,
     /// File that holds the API key; TENANTRY_API_KEY, the key itself, wins

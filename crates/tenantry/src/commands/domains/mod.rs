@@ -47,7 +47,7 @@ Exit codes: 0 done, 1 not proven, or no longer, 2 could not do its work.";
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
-    /// The tenants' file [default: the one in [gateway] or [proxy.databases] of the configuration, else tenants.json]
+    /// The tenants' file [default: the one that the configuration names for gateway or proxy, else tenants.json]
     #[arg(long, global = true, env = "TENANTRY_DIRECTORY", value_name = "FILE")]
     file: Option<PathBuf>,
     /// A name server to ask instead of the system's

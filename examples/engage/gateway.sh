@@ -57,6 +57,8 @@ createdb engage
 psql -qAtX -v ON_ERROR_STOP=1 -d engage -f "$here/schema.sql" >/dev/null
 psql -qAtX -v ON_ERROR_STOP=1 -d engage -f "$here/generate.sql" -c "SELECT pg_temp.demo_generate(20, 10000, 1)" >/dev/null
 cp "$here/tenantry.toml" "$work/tenantry.toml"
+# users make rows as long as they run: quotas count them, and hold nobody back
+if [ "$what" = load ]; then sed -i '/^limit = /d' "$work/tenantry.toml"; fi
 # every row of a workspace carries its mark: whoever sees one of another's has found a leak
 if [ "$what" = load ]; then
   for table in segments journeys broadcasts; do

@@ -89,11 +89,20 @@ fn a_child_gets_the_column_and_a_key_that_holds_it() {
         down.last().unwrap(),
         r#"ALTER TABLE IF EXISTS "public"."orders" DROP COLUMN IF EXISTS "tenantry_tenant_id""#
     );
+    let (up, _) = sql(&blueprint, "composite-foreign-key");
     assert_eq!(
-        sql(&blueprint, "composite-foreign-key").0[0],
+        up[0],
+        r#"DO $tenantry$ BEGIN IF to_regclass('"public"."customers"') IS NOT NULL THEN LOCK TABLE "public"."customers" IN SHARE ROW EXCLUSIVE MODE; END IF; END $tenantry$"#,
+        "the parent is locked before the child, as applications do"
+    );
+    assert_eq!(
+        up[1],
         r#"ALTER TABLE "public"."orders" ADD CONSTRAINT "orders_customer_tenantry" FOREIGN KEY ("tenantry_tenant_id", "customer_id") REFERENCES "public"."customers" ("tenant_id", "id") ON DELETE SET NULL ("customer_id") NOT VALID"#
     );
-    assert_eq!(sql(&blueprint, "complete-foreign-keys").0.len(), 1, "the key without the tenant goes");
+    let (up, _) = sql(&blueprint, "complete-foreign-keys");
+    assert_eq!(up.len(), 2);
+    assert!(up[0].contains(r#"LOCK TABLE "public"."customers" IN ACCESS EXCLUSIVE MODE"#), "{}", up[0]);
+    assert!(up[1].contains("DROP CONSTRAINT"), "the key without the tenant goes");
     let backfill = blueprint.steps.iter().find(|s| s.kind == "backfill").unwrap();
     assert!(matches!(&backfill.run, Run::Backfill { column, .. } if column.as_str() == "tenantry_tenant_id"));
     assert!(backfill.up[0].contains("ctid >= $1") && backfill.up[0].contains("ctid < $2"));

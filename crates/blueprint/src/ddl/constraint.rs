@@ -25,6 +25,22 @@ pub fn drop(table: &QualifiedName, name: &Ident) -> String {
     format!("ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS {}", table.quoted(), name.quoted())
 }
 
+/// Locks the parent of a foreign key that is to be made (`SHARE ROW EXCLUSIVE`) or dropped (`ACCESS EXCLUSIVE`), if it is
+/// there.
+///
+/// ALTER TABLE locks the child first. Applications write parents before children, so among busy writers there is always
+/// one that has the parent and comes for the child: each stands in the other's way, and the short wait for the lock ends
+/// in vain every time.
+pub fn lock_parent(parent: &QualifiedName, mode: &str) -> String {
+    let name = parent.quoted();
+    only_if(&format!("to_regclass({}) IS NOT NULL", literal(&name)), &format!("LOCK TABLE {name} IN {mode} MODE"))
+}
+
+/// For a foreign key that is made.
+pub const TO_MAKE: &str = "SHARE ROW EXCLUSIVE";
+/// For one that is dropped.
+pub const TO_DROP: &str = "ACCESS EXCLUSIVE";
+
 /// A foreign key to be made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewForeignKey {

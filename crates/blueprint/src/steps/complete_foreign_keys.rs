@@ -2,7 +2,7 @@
 //! and then checked, as gently as they were replaced.
 
 use super::{sized, table};
-use crate::ddl::constraint;
+use crate::ddl::constraint::{self, TO_DROP, TO_MAKE, lock_parent};
 use crate::file::{Effect, Lock, Phase, Step};
 use crate::plan::design::Design;
 
@@ -24,12 +24,13 @@ pub(super) fn steps(design: &Design<'_>) -> Vec<Step> {
         let mut drop =
             table(Phase::Complete, name, format!("Drop {} of {name}, which does not hold the tenant", r.key.name));
         drop.id = format!("{name}/{}", r.key.name);
-        drop.up = vec![constraint::drop(name, &r.key.name)];
-        drop.down = if partitioned {
+        drop.up = vec![lock_parent(&r.key.references, TO_DROP), constraint::drop(name, &r.key.name)];
+        drop.down = vec![lock_parent(&r.key.references, TO_MAKE)];
+        drop.down.extend(if partitioned {
             constraint::restore_foreign_key_checked(name, r.key)
         } else {
             constraint::restore_foreign_key(name, r.key)
-        };
+        });
         if let Some(comment) = &r.key.comment {
             drop.down.push(constraint::comment(name, &r.key.name, comment));
         }

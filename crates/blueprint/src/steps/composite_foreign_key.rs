@@ -5,7 +5,7 @@
 
 use super::{sized, table};
 use crate::catalog::Table;
-use crate::ddl::constraint::{self, NewForeignKey};
+use crate::ddl::constraint::{self, NewForeignKey, TO_DROP, TO_MAKE, lock_parent};
 use crate::file::{Effect, Lock, Phase, Step};
 use crate::plan::design::{Design, TableDesign};
 
@@ -33,8 +33,8 @@ fn key_steps(t: &TableDesign<'_>, key: &NewForeignKey, validated: bool) -> Vec<S
     let mut join = table(Phase::Apply, name, format!("Foreign key {} on {name}, joined from its partitions", key.name));
     join.id = format!("{name}/{}", key.name);
     join.lock = Lock::ShareRowExclusive;
-    join.up = vec![constraint::add_foreign_key(name, key, true)];
-    join.down = vec![constraint::drop(name, &key.name)];
+    join.up = vec![lock_parent(&key.references, TO_MAKE), constraint::add_foreign_key(name, key, true)];
+    join.down = vec![lock_parent(&key.references, TO_DROP), constraint::drop(name, &key.name)];
     out.push(join);
     out
 }
@@ -45,8 +45,8 @@ fn pair(on: &Table, key: &NewForeignKey, validated: bool) -> Vec<Step> {
         table(Phase::Apply, name, format!("Foreign key {} of {name} to {}, with the tenant", key.name, key.references));
     add.id = format!("{name}/{}", key.name);
     add.lock = Lock::ShareRowExclusive;
-    add.up = vec![constraint::add_foreign_key(name, key, false)];
-    add.down = vec![constraint::drop(name, &key.name)];
+    add.up = vec![lock_parent(&key.references, TO_MAKE), constraint::add_foreign_key(name, key, false)];
+    add.down = vec![lock_parent(&key.references, TO_DROP), constraint::drop(name, &key.name)];
     let mut out = vec![add];
     if validated {
         let mut check = table(Phase::Apply, name, format!("Check existing rows of {name} against {}", key.name));

@@ -1,6 +1,8 @@
 //! Usage is the rows that are there, whatever statement made or removed them.
 
 use tenantry_engine::apply::{self, Silent};
+use tenantry_pg::in_plain_words;
+use tenantry_pg::tokio_postgres::SimpleQueryMessage;
 use tenantry_testkit::{Restartable, available, dump, dump_roles, postgres};
 
 use crate::fixture::{Fixture, SCHEMA, Until, code, plain};
@@ -74,7 +76,7 @@ async fn every_statement_leaves_usage_and_rows_equal() {
                     assert_eq!(used, "27670116110564327421", "{major}");
                     client.batch_execute("DELETE FROM file WHERE team_id = 5").await.unwrap();
                 }
-                Err(e) => panic!("{major}: {sql}: {}", tenantry_pg::in_plain_words(&e)),
+                Err(e) => panic!("{major}: {sql}: {}", in_plain_words(&e)),
             }
             fixture.is_exact(&client).await;
             // the same, taken back: by a savepoint, and by the transaction
@@ -235,25 +237,34 @@ async fn the_first_count_is_exact_with_writers_going_on() {
         let (target, end) = (fixture.target.clone(), end.clone());
         writers.push(tokio::spawn(async move {
             let client = plain(&target).await;
-            let mut round = 0;
+            // as many rows go as come, each found by its key: a table that grows for as long as it is waited for would
+            // never be free for the steps that need it alone
+            let (mut round, mut own) = (0, std::collections::VecDeque::new());
             while !end.load(std::sync::atomic::Ordering::Relaxed) {
                 let t = 1 + (n + round) % 9;
-                let ending = if round % 5 == 0 { "ROLLBACK" } else { "COMMIT" };
-                let sql = format!(
-                    "BEGIN; INSERT INTO note (team_id) VALUES ({t}), ({t}); INSERT INTO line (note_id) SELECT id FROM note WHERE team_id = {t} AND id % 6 = {n} LIMIT 1; \
-                     DELETE FROM note WHERE id = (SELECT id FROM note WHERE team_id = {t} AND id % 6 = {n} ORDER BY id DESC LIMIT 1 FOR UPDATE SKIP LOCKED); {ending}"
-                );
-                client.batch_execute(&sql).await.unwrap_or_else(|e| panic!("{sql}: {}", tenantry_pg::in_plain_words(&e)));
+                let made = format!("BEGIN; INSERT INTO note (team_id) VALUES ({t}), ({t}) RETURNING id");
+                let made = client.simple_query(&made).await.unwrap_or_else(|e| panic!("{}", in_plain_words(&e)));
+                let made: Vec<String> = made
+                    .iter()
+                    .filter_map(|m| if let SimpleQueryMessage::Row(row) = m { row.get(0) } else { None })
+                    .map(str::to_owned)
+                    .collect();
+                let gone: Vec<String> = if own.len() > 20 { own.drain(..2).collect() } else { Vec::new() };
+                let delete = gone.iter().map(|id| format!("DELETE FROM note WHERE id = {id}; ")).collect::<String>();
+                let line = format!("INSERT INTO line (note_id) VALUES ({})", made[0]);
+                let rolls_back = round % 5 == 0;
+                let ending = if rolls_back { "ROLLBACK" } else { "COMMIT" };
+                let rest = format!("{line}; {delete}{ending}");
+                client.batch_execute(&rest).await.unwrap_or_else(|e| panic!("{rest}: {}", in_plain_words(&e)));
+                own.extend(if rolls_back { gone } else { made });
                 round += 1;
-                // an application's pauses: without any, the tables outgrow what can be locked between two statements
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
             round
         }));
     }
-    apply::apply(&fixture.target, &fixture.blueprint, &fixture.options, &Silent)
-        .await
-        .unwrap_or_else(|e| panic!("{e}"));
+    // writers go from note to line; a step that locked line first would meet one of them each time, for ever
+    let options = apply::Options { lock_patience: std::time::Duration::from_secs(30), ..fixture.options.clone() };
+    apply::apply(&fixture.target, &fixture.blueprint, &options, &Silent).await.unwrap_or_else(|e| panic!("{e}"));
     // a while with everything in place
     for _ in 0..20 {
         client.query_one("SELECT count(*) FROM note", &[]).await.unwrap();

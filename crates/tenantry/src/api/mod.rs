@@ -133,7 +133,10 @@ impl Api {
         if let Ok(id) = name.parse::<TenantId>() {
             return self.get(&format!("/api/tenants/{id}")).await;
         }
-        let found = self.tenants(&format!("search={}", encoded(name)), usize::MAX).await.ok().into_iter().flatten();
+        // the search is for words, and what holds none is no slug
+        let has_words = name.chars().any(char::is_alphanumeric);
+        let query = format!("search={}", encoded(name));
+        let found = if has_words { self.tenants(&query, usize::MAX).await? } else { Vec::new() };
         match found.into_iter().find(|tenant| tenant.slug == name) {
             Some(tenant) => self.get(&format!("/api/tenants/{}", tenant.id)).await,
             None => Err(Failure::new(Class::Missing, format!("there is no tenant `{name}`, or you may not see it"))

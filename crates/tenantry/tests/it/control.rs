@@ -245,4 +245,10 @@ async fn the_command_line_says_why_the_api_cannot_be_asked() {
     let said = no(&["tenant", "list"], &format!("http://{}", control.api), Some("tnt_live_wrong"));
     assert!(said.contains("UNAUTHENTICATED") && said.contains("docs/errors/unauthenticated.md"), "{said}");
     assert!(!said.contains("tnt_live_wrong"), "{said}");
+    // who may not ask is told that, not that there is no such tenant
+    let said = no(&["tenant", "show", "acme"], &format!("http://{}", control.api), Some("tnt_live_wrong"));
+    assert!(said.contains("UNAUTHENTICATED") && !said.contains("no tenant"), "{said}");
+    assert!(no(&["key", "list", "acme"], "http://127.0.0.1:9", Some("k")).contains("cannot reach"));
+    let said = no(&["tenant", "show", "-"], &format!("http://{}", control.api), Some(&control.key));
+    assert!(said.contains("there is no tenant `-`"), "{said}");
 }

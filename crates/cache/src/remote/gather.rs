@@ -68,9 +68,7 @@ impl Gather {
         // it is whole between two calls, so a panic elsewhere leaves nothing half done
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Gather {
     /// All that wait, and since when.
     fn take(&self) -> (Vec<(String, oneshot::Sender<Told>)>, Option<Instant>) {
         let mut state = self.lock();

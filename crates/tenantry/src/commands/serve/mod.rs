@@ -89,8 +89,9 @@ async fn serve(roles: &[Role], settings: &Settings) -> Result<(), Failure> {
         settings.output.say(&format!("{role} listens on {address}"));
     }
     until_stopped(&running, registry.path(), &mut followed).await?;
-    notify::stopping();
+    // the manager may ask the moment it is told
     running.drain();
+    notify::stopping();
     settings.output.say("stopping: open transactions and requests may end");
     let stopped = tokio::task::spawn_blocking(move || running.stop()).await;
     stopped.map_err(|e| Failure::bug("stop").because(e))

@@ -1,9 +1,11 @@
 //! Looks that are asked for at the same time go to the server together.
 //!
-//! A look that finds the line free is a GET of its own. What comes while as many operations are under way as there may be
-//! waits, and when one of them is over the first of those that wait asks for all of them, as one MGET: one command to
-//! read, one answer, one wake-up of the driver, however many they are. Under load server and driver have less to do than
-//! for the same GETs one by one. Nobody waits for company that has not come.
+//! A look that finds the line free begins. Where the last look had company, it lets the tasks that are ready now run
+//! first, and those that look as well join it; a look alone does not pay for that, and is a GET. What comes while as many
+//! operations are under way as there may be waits, and when one of them is over the first of those that wait asks for
+//! all of them. Company goes as one MGET: one command to read, one answer, one wake-up of the driver, however many they
+//! are. Under load server and driver have less to do than for the same GETs one by one. Nobody waits for company that
+//! has not come.
 //!
 //! No task of its own is needed, so who asks may leave at any moment: its turn goes to the next that waits, and those
 //! for whom it asked ask again. A look takes as long as an operation may, from when the first of its company came.
@@ -37,6 +39,10 @@ pub(super) struct Gather(Mutex<State>);
 #[derive(Default)]
 struct State {
     under_way: u32,
+    /// Somebody has an operation and has not begun it: who comes joins.
+    gathers: bool,
+    /// The last operation was asked for by several.
+    company: bool,
     since: Option<Instant>,
     waiting: Vec<(String, oneshot::Sender<Told>)>,
 }
@@ -51,12 +57,16 @@ enum Told {
     Turn(Turn),
 }
 
-/// The right to one operation. Dropped, it goes to the first that waits; emptied, it is nothing.
-struct Turn(Option<Arc<Line>>);
+/// The right to one operation. Dropped, it goes to the first that waits; without a line, it is nothing.
+struct Turn {
+    line: Option<Arc<Line>>,
+    /// Others join it at the moment.
+    gathers: bool,
+}
 
 enum Place {
-    /// The line is free.
-    Own(Turn),
+    /// The line is free, and nobody gathers.
+    First(Turn),
     /// Somebody else asks, or says when it is our turn.
     With(oneshot::Receiver<Told>),
     /// Too many wait.
@@ -69,18 +79,21 @@ impl Gather {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All that wait, and since when.
-    fn take(&self) -> (Vec<(String, oneshot::Sender<Told>)>, Option<Instant>) {
+    /// All that wait, and since when: they go with this turn.
+    fn take(&self, turn: &mut Turn) -> (Vec<(String, oneshot::Sender<Told>)>, Option<Instant>) {
         let mut state = self.lock();
+        state.gathers &= !std::mem::take(&mut turn.gathers);
+        state.company = !state.waiting.is_empty() || state.under_way > 1;
         (std::mem::take(&mut state.waiting), state.since.take())
     }
 }
 
 fn place(line: &Arc<Line>, name: &str) -> Place {
     let mut state = line.gather.lock();
-    if state.under_way < UNDER_WAY_MAX {
+    if !state.gathers && state.under_way < UNDER_WAY_MAX {
         state.under_way += 1;
-        return Place::Own(Turn(Some(line.clone())));
+        state.gathers = state.company;
+        return Place::First(Turn { line: Some(line.clone()), gathers: state.company });
     }
     if state.waiting.len() >= TOGETHER_MAX {
         return Place::Alone;
@@ -95,18 +108,20 @@ fn place(line: &Arc<Line>, name: &str) -> Place {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(line) = self.0.take() else { return };
+        let Some(line) = self.line.take() else { return };
         loop {
             let mut state = line.gather.lock();
-            if state.waiting.is_empty() {
+            state.gathers &= !std::mem::take(&mut self.gathers);
+            // whoever gathers takes along all that wait
+            if state.waiting.is_empty() || state.gathers {
                 state.under_way -= 1;
                 return;
             }
             let (_, next) = state.waiting.remove(0);
             drop(state);
-            match next.send(Told::Turn(Self(Some(line.clone())))) {
+            match next.send(Told::Turn(Self { line: Some(line.clone()), gathers: false })) {
                 // it has left: the turn that comes back is not to be passed on twice
-                Err(Told::Turn(mut back)) => drop(back.0.take()),
+                Err(Told::Turn(mut back)) => drop(back.line.take()),
                 _ => return,
             }
         }
@@ -118,7 +133,12 @@ impl Remote {
     pub(super) async fn get(&self, line: &Arc<Line>, name: &str) -> Result<Stored, Unanswered> {
         for _ in 0..TRIES_MAX {
             match place(line, name) {
-                Place::Own(turn) => return self.ask(line, turn, name).await,
+                Place::First(turn) => {
+                    if turn.gathers {
+                        tokio::task::yield_now().await;
+                    }
+                    return self.ask(line, turn, name).await;
+                }
                 Place::With(told) => match told.await {
                     Ok(Told::Stored(stored)) => return Ok(stored),
                     Ok(Told::Nothing) => return Err(None),
@@ -134,10 +154,10 @@ impl Remote {
     }
 
     /// Asks, for itself and for all that wait.
-    async fn ask(&self, line: &Line, _turn: Turn, name: &str) -> Result<Stored, Unanswered> {
+    async fn ask(&self, line: &Line, mut turn: Turn, name: &str) -> Result<Stored, Unanswered> {
         let mut connection = line.connection.clone();
-        let (others, since) = line.gather.take();
-        if others.is_empty() && since.is_none() {
+        let (others, since) = line.gather.take(&mut turn);
+        if others.is_empty() {
             return redis::cmd("GET").arg(name).query_async(&mut connection).await.map_err(Some);
         }
         let mut command = Cmd::with_capacity(others.len() + 2, (others.len() + 1) * (name.len() + 16));

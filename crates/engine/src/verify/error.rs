@@ -40,7 +40,7 @@ pub enum Error {
     Catalog(String),
     /// The proxy cannot be attacked.
     #[error(
-        "cannot attack the proxy: {reason}. Check the address and the two logins, and that it takes connections without TLS from here"
+        "cannot attack the proxy: {reason}. Check the address and the two logins, and that `sslmode` in their file is what it takes from here"
     )]
     Proxy {
         /// Why.

@@ -13,6 +13,7 @@ async fn verify(scene: &Scene, only: &[&str]) -> Report {
     let request = Request {
         host: scene.at.ip().to_string(),
         port: scene.at.port(),
+        tls: None,
         database: "shop".into(),
         a: login("acme"),
         b: login("bolt"),

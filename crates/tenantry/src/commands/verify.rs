@@ -64,7 +64,7 @@ pub(crate) struct Args {
     /// Attack a running SQL proxy instead, from outside
     #[arg(long, value_name = "HOST:PORT", requires = "proxy_logins", conflicts_with_all = ["credentials", "app_url", "tenant_a"])]
     proxy: Option<String>,
-    /// TOML with `database`, and `user` and `password` of two tenants under `[a]` and `[b]`
+    /// TOML with `database`, `user` and `password` of two tenants under `[a]` and `[b]`, and `sslmode` and `sslrootcert` for TLS
     #[arg(long, value_name = "FILE", requires = "proxy")]
     proxy_logins: Option<PathBuf>,
     /// Attack a running HTTP gateway instead, from outside

@@ -184,6 +184,9 @@ async fn verify_attacks_the_running_proxy_from_outside() {
     let refused = case.run(2, &["verify", "--proxy", "nowhere", "--proxy-logins", "two.toml"]);
     assert!(text(&refused.stderr).contains("HOST:PORT"), "{}", text(&refused.stderr));
     case.write("broken.toml", &logins.replace("[b]", "[c]"));
+    case.write("tls.toml", &format!("sslmode = \"require\"\n{logins}"));
+    let refused = text(&case.run(2, &["verify", "--proxy", &at, "--proxy-logins", "tls.toml"]).stderr);
+    assert!(refused.contains("speaks no TLS"), "{refused}");
     case.write("swapped.toml", &logins.replace("app.w2", "app.w1"));
     for file in ["broken.toml", "swapped.toml", "missing.toml"] {
         let refused = text(&case.run(2, &["verify", "--proxy", &at, "--proxy-logins", file]).stderr);

@@ -98,6 +98,22 @@ async fn clients_with_tls_are_checked_and_can_check_us() {
     let (ok, out) = asked("fake", "certified");
     assert!(!ok && out.contains("SSL"), "a foreign authority's certificate is refused: {out}");
 
+    // attacks from outside go the same way, and not on where the certificate is not the one asked for
+    let at = format!("localhost:{}", proxy.port);
+    let logins = format!(
+        "[a]\nuser = \"app.w1\"\npassword = \"{w1}\"\n[b]\nuser = \"app.w2\"\npassword = \"{}\"\n",
+        key(&case, "w2")
+    );
+    let verify = |code: i32, tls: &str| {
+        case.write("two.toml", &format!("database = \"small\"\n{tls}\n{logins}"));
+        let run = case.run(code, &["verify", "--proxy", &at, "--proxy-logins", "two.toml", "--only", "W-01"]);
+        text(&run.stdout) + &text(&run.stderr)
+    };
+    verify(0, "sslmode = \"verify-full\"\nsslrootcert = \"ca.pem\"");
+    let out = verify(2, "sslmode = \"verify-full\"\nsslrootcert = \"foreign.pem\"");
+    assert!(out.contains("TLS with the proxy fails"), "{out}");
+    verify(2, "");
+
     assert!(direct(&proxy, &["-alpn", "postgresql"]).contains("ALPN protocol: postgresql"));
     assert!(direct(&proxy, &[]).contains("direct TLS needs ALPN"));
     proxy.stop();

@@ -7,8 +7,8 @@ use tenantry_wire::backend::{self, Authentication};
 use tenantry_wire::frontend::{self, ProtocolVersion};
 use tenantry_wire::tag::backend as tag;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
+use super::line::{self, Line};
 use super::{Login, Request};
 use crate::verify::outcome::Stop;
 
@@ -38,7 +38,7 @@ impl Answer {
 
 /// A connection to the proxy.
 pub(super) struct Client {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Line,
     buffer: Vec<u8>,
     pub(super) process: i32,
     pub(super) secret: Vec<u8>,
@@ -47,10 +47,8 @@ pub(super) struct Client {
 impl Client {
     /// A connection that has said nothing.
     pub(super) async fn open(request: &Request) -> Result<Self, Stop> {
-        let connected = TcpStream::connect((request.host.as_str(), request.port));
-        let connected = tokio::time::timeout(ANSWERS_WITHIN, connected).await;
-        let stream = connected.map_err(|_| Stop("the proxy does not answer".into()))?.map_err(stop)?;
-        stream.set_nodelay(true).map_err(stop)?;
+        let opened = tokio::time::timeout(ANSWERS_WITHIN, line::open(request)).await;
+        let stream = opened.map_err(|_| Stop("the proxy does not answer".into()))??;
         Ok(Self { stream, buffer: Vec::new(), process: 0, secret: Vec::new() })
     }
 

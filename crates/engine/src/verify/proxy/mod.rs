@@ -6,9 +6,12 @@
 
 pub mod attacks;
 mod client;
+mod line;
 mod scene;
 
 use std::time::{Duration, Instant};
+
+use tokio_rustls::TlsConnector;
 
 use super::Error;
 use super::outcome::{Outcome, Stop};
@@ -37,6 +40,8 @@ pub struct Request {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// TLS, and what it checks of the proxy; `None` speaks in the clear.
+    pub tls: Option<TlsConnector>,
     /// The database, by the proxy's name for it.
     pub database: String,
     /// The tenant that attacks.

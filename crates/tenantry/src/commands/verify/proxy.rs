@@ -1,12 +1,15 @@
 //! `tenantry verify --proxy`: where the proxy is, and as whom it is attacked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde::Deserialize;
 use tenantry_engine::verify::Report;
 use tenantry_engine::verify::proxy::{self, Login, Request};
+use tenantry_pg::{SslMode, Target, client_config};
+use tokio_rustls::TlsConnector;
 
 use super::{Args, Watch};
 use crate::errors::Failure;
@@ -17,8 +20,22 @@ use crate::output::Output;
 #[serde(deny_unknown_fields)]
 struct File {
     database: String,
+    #[serde(default)]
+    sslmode: Mode,
+    sslrootcert: Option<PathBuf>,
     a: Entry,
     b: Entry,
+}
+
+/// As libpq has it, without the modes that fall back to the clear.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    #[default]
+    Disable,
+    Require,
+    VerifyCa,
+    VerifyFull,
 }
 
 #[derive(Deserialize)]
@@ -41,12 +58,14 @@ pub(super) fn request(args: &Args, address: &str, file: &Path) -> Result<Request
     let logins: File = toml::from_str(&text).map_err(|e| {
         // the message of the parser would show the line, and with it a password
         Failure::caller(format!("{}: {}", unread(), e.message()))
-            .remedy("it holds `database`, and `user` and `password` under [a] and under [b]")
+            .remedy("it holds `database`, `user` and `password` under [a] and under [b], and if wanted `sslmode` and `sslrootcert`")
     })?;
     let parts = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
     let (host, port) = parts.ok_or_else(|| Failure::caller(format!("`{address}` is not HOST:PORT")))?;
+    let host = host.trim_matches(['[', ']']).to_owned();
     Ok(Request {
-        host: host.trim_matches(['[', ']']).to_owned(),
+        tls: tls(&host, port, &logins, file)?,
+        host,
         port,
         database: logins.database,
         a: logins.a.into(),
@@ -55,6 +74,21 @@ pub(super) fn request(args: &Args, address: &str, file: &Path) -> Result<Request
         skip: args.skip.clone(),
         total: Duration::from_secs(args.time_budget),
     })
+}
+
+/// TLS as the file asks for it. A file it names is looked for beside it.
+fn tls(host: &str, port: u16, logins: &File, file: &Path) -> Result<Option<TlsConnector>, Failure> {
+    let mode = match logins.sslmode {
+        Mode::Disable => return Ok(None),
+        Mode::Require => SslMode::Require,
+        Mode::VerifyCa => SslMode::VerifyCa,
+        Mode::VerifyFull => SslMode::VerifyFull,
+    };
+    let authority = logins.sslrootcert.as_ref().map(|name| file.parent().unwrap_or(Path::new("")).join(name));
+    let target = Target::new(host, port, &logins.a.user, None, &logins.database).with_ssl(mode, authority.as_deref());
+    let config = client_config(&target)
+        .map_err(|e| Failure::new(e.class(), format!("`sslmode` in {} cannot be done", file.display())).because(e))?;
+    Ok(Some(TlsConnector::from(Arc::new(config))))
 }
 
 /// Attacks under a progress bar.

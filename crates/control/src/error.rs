@@ -111,7 +111,7 @@ pub struct Error {
     /// Fields at fault.
     pub fields: Vec<FieldError>,
     /// More for programs, by code.
-    pub details: Option<serde_json::Value>,
+    pub details: Option<Box<serde_json::Value>>,
     /// The constraint of the database that was met, if one was.
     pub(crate) constraint: Option<String>,
     /// An answer that was given before to the same request: it is given again, and nothing is done.

@@ -63,7 +63,7 @@ impl IntoResponse for Error {
             code: code.as_str(),
             request_id: String::new(),
             errors: self.fields,
-            details: self.details,
+            details: self.details.map(|details| *details),
         };
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();

@@ -64,6 +64,7 @@ struct PlanChange {
 /// Nothing has to be said.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NoBody)]
 struct Nothing {}
 
 /// Null is something else than nothing.
@@ -79,7 +80,7 @@ async fn may_read(caller: &Caller) -> Result<Granted, Error> {
     }
 }
 
-#[utoipa::path(get, path = "", tag = "plans",
+#[utoipa::path(get, path = "", tag = "plans", operation_id = "listPlans",
     responses((status = 200, description = "All plans, retired ones included: `items`")))]
 async fn list(caller: Caller) -> Result<Reply, Error> {
     let granted = may_read(&caller).await?;
@@ -87,7 +88,7 @@ async fn list(caller: Caller) -> Result<Reply, Error> {
     Reply::json(StatusCode::OK, &json!({ "items": store::list(view.tx()).await? }))
 }
 
-#[utoipa::path(post, path = "", tag = "plans", request_body = NewPlan,
+#[utoipa::path(post, path = "", tag = "plans", operation_id = "createPlan", request_body = NewPlan,
     responses((status = 201, description = "The plan", body = Plan)))]
 async fn create(caller: Caller, body: Body<NewPlan>) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::PlanManage)?;
@@ -118,7 +119,7 @@ async fn create(caller: Caller, body: Body<NewPlan>) -> Result<Reply, Error> {
     change.commit(Reply::json(StatusCode::CREATED, &plan)?.version(plan.version).at(place)).await
 }
 
-#[utoipa::path(get, path = "/{key}", tag = "plans", params(("key" = String, Path)),
+#[utoipa::path(get, path = "/{key}", tag = "plans", operation_id = "readPlan", params(("key" = String, Path)),
     responses((status = 200, description = "The plan", body = Plan)))]
 async fn read(caller: Caller, Path(key): Path<String>) -> Result<Reply, Error> {
     let granted = may_read(&caller).await?;
@@ -127,7 +128,7 @@ async fn read(caller: Caller, Path(key): Path<String>) -> Result<Reply, Error> {
     Ok(Reply::json(StatusCode::OK, &plan)?.version(plan.version))
 }
 
-#[utoipa::path(patch, path = "/{key}", tag = "plans", params(("key" = String, Path)), request_body = PlanChange,
+#[utoipa::path(patch, path = "/{key}", tag = "plans", operation_id = "updatePlan", params(("key" = String, Path)), request_body = PlanChange,
     responses((status = 200, description = "The plan as it is now; its tenants get their new limits", body = Plan)))]
 async fn update(caller: Caller, Path(key): Path<String>, body: Body<PlanChange>) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::PlanManage)?;
@@ -161,7 +162,7 @@ async fn update(caller: Caller, Path(key): Path<String>, body: Body<PlanChange>)
     Ok(reply)
 }
 
-#[utoipa::path(post, path = "/{key}/retire", tag = "plans", params(("key" = String, Path)), request_body = Nothing,
+#[utoipa::path(post, path = "/{key}/retire", tag = "plans", operation_id = "retirePlan", params(("key" = String, Path)), request_body = Nothing,
     responses((status = 200, description = "The plan: who has it keeps it, nobody new gets it", body = Plan)))]
 async fn retire(caller: Caller, Path(key): Path<String>, body: Body<Nothing>) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::PlanManage)?;
@@ -181,7 +182,7 @@ async fn retire(caller: Caller, Path(key): Path<String>, body: Body<Nothing>) ->
     change.commit(Reply::json(StatusCode::OK, &plan)?.version(plan.version)).await
 }
 
-#[utoipa::path(delete, path = "/{key}", tag = "plans", params(("key" = String, Path)),
+#[utoipa::path(delete, path = "/{key}", tag = "plans", operation_id = "deletePlan", params(("key" = String, Path)),
     responses((status = 204, description = "The plan is gone; one that tenants have can only be retired")))]
 async fn delete(caller: Caller, Path(key): Path<String>) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::PlanManage)?;

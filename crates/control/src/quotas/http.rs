@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -26,7 +26,7 @@ use crate::http::query::Asked;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
 use crate::outbox::Event;
-use crate::plans::UNITS_MAX;
+use crate::plans::{Grace, Limits, UNITS_MAX};
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -45,9 +45,8 @@ struct Which {
     resource: Option<String>,
 }
 
-#[utoipa::path(get, path = "/{id}/quota", tag = "quotas", params(("id" = TenantId, Path)),
-    responses((status = 200, description = "`quota` with a limit for each resource (`maxSegments`; null for none), \
-        `usage` and `percentages` by resource, and `state`")))]
+#[utoipa::path(get, path = "/{id}/quota", tag = "quotas", operation_id = "readQuota", params(("id" = TenantId, Path)),
+    responses((status = 200, description = "Limits and what is used of them", body = Quota)))]
 async fn read(caller: Caller, Id(tenant): Id) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::QuotaRead, tenant).await?;
     let application = caller.api().quotas().application().ok_or_else(no_application)?;
@@ -58,11 +57,12 @@ async fn read(caller: Caller, Id(tenant): Id) -> Result<Reply, Error> {
     Ok(Reply::json(StatusCode::OK, &shown(&basis, &resources, Some(&counters)))?.version(basis.decided))
 }
 
-#[utoipa::path(put, path = "/{id}/quota", tag = "quotas", params(("id" = TenantId, Path)),
-    request_body(content = Value, description = "Limits by field, like `{\"maxSegments\": 100}`; null for none. \
+#[utoipa::path(put, path = "/{id}/quota", tag = "quotas", operation_id = "updateQuota", params(("id" = TenantId, Path)),
+    request_body(content = Limits, description = "Limits by field, like `{\"maxSegments\": 100}`; null for none. \
         What is left out stays"),
-    responses((status = 200, description = "The quota as it is now, written into the application's database"),
-              (status = 202, description = "It is decided, and written as soon as that database answers: `usage` is null")))]
+    responses((status = 200, description = "The quota as it is now, written into the application's database", body = Quota),
+              (status = 202, description = "It is decided, and written as soon as that database answers: `usage` is null",
+                body = Quota)))]
 async fn update(caller: Caller, Id(tenant): Id, body: Body<Map<String, Value>>) -> Result<Reply, Error> {
     let granted = may_change(&caller, tenant).await?;
     let change = caller.change(granted.widened(), None).await?;
@@ -75,9 +75,11 @@ async fn update(caller: Caller, Id(tenant): Id, body: Body<Map<String, Value>>) 
     settle(&caller, change, &before, &resources).await
 }
 
-#[utoipa::path(delete, path = "/{id}/quota", tag = "quotas", params(("id" = TenantId, Path), Which),
-    responses((status = 200, description = "The quota, with the plan's limits again; one below another has nothing"),
-              (status = 202, description = "It is decided, and written as soon as the application's database answers")))]
+#[utoipa::path(delete, path = "/{id}/quota", tag = "quotas", operation_id = "resetQuota", params(("id" = TenantId, Path), Which),
+    responses((status = 200, description = "The quota, with the plan's limits again; one below another has nothing",
+                body = Quota),
+              (status = 202, description = "It is decided, and written as soon as the application's database answers",
+                body = Quota)))]
 async fn reset(caller: Caller, Id(tenant): Id, Asked(which): Asked<Which>) -> Result<Reply, Error> {
     let granted = may_change(&caller, tenant).await?;
     let change = caller.change(granted.widened(), None).await?;
@@ -229,27 +231,64 @@ pub(super) async fn ask(application: &Application, tenant: TenantId) -> Result<(
     Ok((resources, counters))
 }
 
+/// A tenant's quota.
+#[derive(Debug, Serialize, ToSchema)]
+struct Quota {
+    /// `id`, `workspaceId`, a limit for each resource (`maxSegments`; null for none), `createdAt`, `updatedAt`.
+    #[schema(value_type = Object)]
+    quota: Map<String, Value>,
+    /// What is there, by resource. Null while limits wait to be written.
+    usage: Option<BTreeMap<String, i64>>,
+    /// Of the limit, by resource; null without one.
+    percentages: Option<BTreeMap<String, Option<f64>>>,
+    state: State,
+}
+
+/// What else there is to say of it.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = QuotaState)]
+struct State {
+    /// The tenant's plan.
+    plan: String,
+    /// Whether the limits are written into the application's database.
+    written: bool,
+    /// Why they could not be written when it was last tried.
+    failure: Option<String>,
+    /// What the plan allows beyond a limit, for a while.
+    grace: Option<Grace>,
+    /// Where each limit comes from: `given`, `chosen`, `plan` or `default`.
+    sources: BTreeMap<String, &'static str>,
+    /// Kept free for work that comes.
+    reserved: BTreeMap<String, i64>,
+    /// Given to tenants below.
+    given: BTreeMap<String, i64>,
+}
+
 /// A quota as it is shown.
-fn shown(basis: &Basis, resources: &[Resource], counters: Option<&Counters>) -> Value {
+fn shown(basis: &Basis, resources: &[Resource], counters: Option<&Counters>) -> Quota {
     let mut quota = Map::new();
     quota.insert("id".to_owned(), json!(basis.id));
     quota.insert("workspaceId".to_owned(), json!(basis.tenant));
-    let (mut usage, mut percentages, mut sources) = (Map::new(), Map::new(), Map::new());
-    let (mut reserved, mut given) = (Map::new(), Map::new());
+    let (mut usage, mut percentages) = (BTreeMap::new(), BTreeMap::new());
+    let mut state = State {
+        plan: basis.plan.clone(),
+        written: basis.written >= basis.decided,
+        failure: basis.failure.clone(),
+        grace: basis.grace,
+        ..State::default()
+    };
     for resource in resources {
-        let limit = basis.limit(&resource.name, resource.default);
-        quota.insert(field_of(&resource.name), json!(limit.max));
-        sources.insert(resource.name.clone(), json!(limit.source.as_str()));
-        let Some(counter) = counters.and_then(|c| c.get(&resource.name)) else { continue };
-        usage.insert(resource.name.clone(), json!(counter.used));
-        percentages.insert(resource.name.clone(), json!(percent(counter.used, limit.max)));
-        reserved.insert(resource.name.clone(), json!(counter.reserved));
-        given.insert(resource.name.clone(), json!(counter.given));
+        let (name, limit) = (resource.name.clone(), basis.limit(&resource.name, resource.default));
+        quota.insert(field_of(&name), json!(limit.max));
+        state.sources.insert(name.clone(), limit.source.as_str());
+        let Some(counter) = counters.and_then(|c| c.get(&name)) else { continue };
+        usage.insert(name.clone(), counter.used);
+        percentages.insert(name.clone(), percent(counter.used, limit.max));
+        state.reserved.insert(name.clone(), counter.reserved);
+        state.given.insert(name, counter.given);
     }
     quota.insert("createdAt".to_owned(), json!(basis.created_at));
     quota.insert("updatedAt".to_owned(), json!(basis.updated_at));
-    let state = json!({ "plan": basis.plan, "written": basis.written >= basis.decided, "failure": basis.failure,
-        "grace": basis.grace, "sources": sources, "reserved": reserved, "given": given });
-    let asked = |map: Map<String, Value>| counters.map(|_| map);
-    json!({ "quota": quota, "usage": asked(usage), "percentages": asked(percentages), "state": state })
+    let is_asked = counters.is_some();
+    Quota { quota, usage: is_asked.then_some(usage), percentages: is_asked.then_some(percentages), state }
 }

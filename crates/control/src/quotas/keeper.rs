@@ -74,6 +74,8 @@ pub(crate) async fn run(api: Api) {
         return;
     }
     let (mut looked, mut noted): (Option<Instant>, Option<Instant>) = (None, None);
+    // what goes wrong again and again is said once
+    let mut said = String::new();
     loop {
         let is_due = |last: Option<Instant>, every| last.is_none_or(|at| at.elapsed() >= every);
         let due = Due { look: is_due(looked, LOOK_EVERY), note: is_due(noted, NOTE_EVERY) };
@@ -81,8 +83,14 @@ pub(crate) async fn run(api: Api) {
             Ok(()) => {
                 looked = if due.look { Some(Instant::now()) } else { looked };
                 noted = if due.note { Some(Instant::now()) } else { noted };
+                said.clear();
             }
-            Err(error) => tracing::warn!("quotas: {error}"),
+            Err(error) if error.to_string() == said => tracing::debug!("quotas are not kept: {error}"),
+            Err(error) => {
+                said = error.to_string();
+                let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                tracing::warn!("quotas are not kept until this is over: {error} ({why})");
+            }
         }
         // whichever comes first; a wake that came meanwhile is not lost
         let _ = tokio::time::timeout(WRITE_EVERY, api.quotas().work.notified()).await;
@@ -92,8 +100,8 @@ pub(crate) async fn run(api: Api) {
 /// One round. What fails is tried again in the next.
 pub(crate) async fn round(api: &Api, due: Due) -> Result<(), Error> {
     let Some(application) = api.quotas().application() else { return Ok(()) };
-    let (refused, near) = api.quotas().noted.take();
-    for ((tenant, resource), refused) in refused {
+    let noted = api.quotas().noted.take();
+    for ((tenant, resource), refused) in noted.refused {
         tell_refused(api, tenant, &resource, &refused).await?;
     }
     if due.look {
@@ -103,8 +111,8 @@ pub(crate) async fn round(api: &Api, due: Due) -> Result<(), Error> {
     if due.look {
         sweep(application).await?;
         look(api, application, None).await?;
-    } else if !near.is_empty() {
-        look(api, application, Some(near)).await?;
+    } else if !noted.near.is_empty() {
+        look(api, application, Some(noted.near)).await?;
     }
     if due.note {
         history::note(api, application).await?;

@@ -25,10 +25,13 @@ pub(super) struct Refused {
 #[derive(Debug, Default)]
 pub(super) struct Noted(Mutex<Notes>);
 
+/// What was noted since the last round.
 #[derive(Debug, Default)]
-struct Notes {
-    refused: HashMap<(TenantId, String), Refused>,
-    near: BTreeSet<TenantId>,
+pub(super) struct Notes {
+    /// Who was refused what.
+    pub(super) refused: HashMap<(TenantId, String), Refused>,
+    /// Who came near a limit.
+    pub(super) near: BTreeSet<TenantId>,
 }
 
 impl Noted {
@@ -55,8 +58,7 @@ impl Noted {
     }
 
     /// Takes what was noted.
-    pub(super) fn take(&self) -> (Vec<((TenantId, String), Refused)>, BTreeSet<TenantId>) {
-        let notes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        (notes.refused.into_iter().collect(), notes.near)
+    pub(super) fn take(&self) -> Notes {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -68,6 +68,7 @@ struct Wanted {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ReportFormat)]
 enum Format {
     #[default]
     Csv,
@@ -76,6 +77,7 @@ enum Format {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ReportPeriod)]
 enum Period {
     Daily,
     Weekly,
@@ -96,7 +98,7 @@ impl Period {
 /// A series for each resource.
 type Series = BTreeMap<String, Vec<Day>>;
 
-#[utoipa::path(get, path = "/{id}/quota/analytics", tag = "quotas", params(("id" = TenantId, Path), Range),
+#[utoipa::path(get, path = "/{id}/quota/analytics", tag = "quotas", operation_id = "quotaAnalytics", params(("id" = TenantId, Path), Range),
     responses((status = 200, description = "`trends` (for each date `usage`, `peak` and `percentages` by resource) \
         and `forecast` (for each resource `projectedDate`, `daysUntilLimit` and `growthRate` in units a day)")))]
 async fn analytics(caller: Caller, Id(tenant): Id, Asked(range): Asked<Range>) -> Result<Reply, Error> {
@@ -124,7 +126,7 @@ async fn analytics(caller: Caller, Id(tenant): Id, Asked(range): Asked<Range>) -
     Reply::json(StatusCode::OK, &json!({ "trends": trends, "forecast": ahead }))
 }
 
-#[utoipa::path(get, path = "/{id}/quota/report", tag = "quotas", params(("id" = TenantId, Path), Wanted),
+#[utoipa::path(get, path = "/{id}/quota/report", tag = "quotas", operation_id = "quotaReport", params(("id" = TenantId, Path), Wanted),
     responses((status = 200, description = "A line for each period and resource: period, resource, limit, used at its \
         end, peak, percentUsed", content_type = "text/csv")))]
 async fn report(caller: Caller, Id(tenant): Id, Asked(wanted): Asked<Wanted>) -> Result<Response, Error> {
@@ -138,7 +140,7 @@ async fn report(caller: Caller, Id(tenant): Id, Asked(wanted): Asked<Wanted>) ->
     }
     lines.sort_by_key(|(date, resource, _)| (*date, *resource));
     if wanted.format.unwrap_or_default() == Format::Json {
-        let items: Vec<Value> = lines.iter().map(|line| row(line)).collect();
+        let items: Vec<Value> = lines.iter().map(row).collect();
         return Ok(Reply::json(StatusCode::OK, &json!({ "items": items }))?.into_response());
     }
     let name = format!("attachment; filename=\"quota-{tenant}-{from}-{to}.csv\"");

@@ -41,6 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// What to keep free.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = ReservationRequest)]
 struct Wanted {
     /// The resource.
     resource_type: String,
@@ -55,6 +56,7 @@ struct Wanted {
 /// Which reservation.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = ReservationEnd)]
 struct Which {
     /// Its id.
     reservation_id: Uuid,
@@ -63,6 +65,7 @@ struct Which {
 /// What to count again.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[schema(as = RecalculationRequest)]
 struct What {
     /// One resource; all if left out.
     resource_type: Option<String>,
@@ -72,7 +75,7 @@ fn application(caller: &Caller) -> Result<&Application, Error> {
     caller.api().quotas().application().ok_or_else(no_application)
 }
 
-#[utoipa::path(post, path = "/{id}/quota/reserve", tag = "quotas", params(("id" = TenantId, Path)),
+#[utoipa::path(post, path = "/{id}/quota/reserve", tag = "quotas", operation_id = "reserveQuota", params(("id" = TenantId, Path)),
     request_body = Wanted,
     responses((status = 201, description = "`reservationId`, and `expiresAt`"),
               (status = 429, description = "There is not so much room: `details` says how much")))]
@@ -135,14 +138,14 @@ async fn refused(
     }
 }
 
-#[utoipa::path(post, path = "/{id}/quota/commit", tag = "quotas", params(("id" = TenantId, Path)),
+#[utoipa::path(post, path = "/{id}/quota/commit", tag = "quotas", operation_id = "commitReservation", params(("id" = TenantId, Path)),
     request_body = Which,
     responses((status = 200, description = "The rows stand, and nothing is held for them any more")))]
 async fn commit(caller: Caller, Id(tenant): Id, body: Body<Which>) -> Result<Reply, Error> {
     end(&caller, tenant, body, true).await
 }
 
-#[utoipa::path(post, path = "/{id}/quota/release", tag = "quotas", params(("id" = TenantId, Path)),
+#[utoipa::path(post, path = "/{id}/quota/release", tag = "quotas", operation_id = "releaseReservation", params(("id" = TenantId, Path)),
     request_body = Which,
     responses((status = 200, description = "The work was given up, and its room is free")))]
 async fn release(caller: Caller, Id(tenant): Id, body: Body<Which>) -> Result<Reply, Error> {
@@ -166,7 +169,7 @@ async fn end(caller: &Caller, tenant: TenantId, body: Body<Which>, came: bool) -
     change.commit(Reply::json(StatusCode::OK, &json!({ "reservationId": id, "state": state }))?).await
 }
 
-#[utoipa::path(post, path = "/{id}/quota/recalculate", tag = "quotas", params(("id" = TenantId, Path)),
+#[utoipa::path(post, path = "/{id}/quota/recalculate", tag = "quotas", operation_id = "recalculateQuota", params(("id" = TenantId, Path)),
     request_body = What,
     responses((status = 200, description = "`items`: what was counted, what is there, and the difference")))]
 async fn recalculate(caller: Caller, Id(tenant): Id, body: Body<What>) -> Result<Reply, Error> {

@@ -35,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// One increment, or `items`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = QuotaQuestion)]
 struct Question {
     /// The resource.
     resource_type: Option<String>,
@@ -47,6 +48,7 @@ struct Question {
 /// An increment.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = QuotaIncrement)]
 pub(super) struct Item {
     /// The resource.
     resource_type: String,
@@ -58,6 +60,7 @@ pub(super) struct Item {
 /// Whether it fits.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = QuotaVerdict)]
 pub(super) struct Verdict {
     resource_type: String,
     allowed: bool,
@@ -72,7 +75,7 @@ pub(super) struct Verdict {
     would_exceed: bool,
 }
 
-#[utoipa::path(post, path = "/{id}/quota/validate", tag = "quotas", params(("id" = TenantId, Path)),
+#[utoipa::path(post, path = "/{id}/quota/validate", tag = "quotas", operation_id = "validateQuota", params(("id" = TenantId, Path)),
     request_body = Question,
     responses((status = 200, description = "It fits: the verdict, or `allowed` and `items`", body = Verdict),
               (status = 429, description = "It does not: `details` says what is used and what remains")))]
@@ -175,8 +178,8 @@ pub(super) fn exceeded(resource: &str, counter: &Counter, requested: i64) -> Err
     let limit = counter.bound.map_or_else(|| "none".to_owned(), |l| l.to_string());
     let detail = format!("the quota of {resource} is used up: limit {limit}, used {held}, requested {requested}");
     let mut error = Error::new(Code::QuotaExceeded, detail);
-    error.details = Some(json!({ "resourceType": resource, "currentUsage": held, "limit": counter.bound,
-        "requested": requested, "remaining": remaining }));
+    error.details = Some(Box::new(json!({ "resourceType": resource, "currentUsage": held, "limit": counter.bound,
+        "requested": requested, "remaining": remaining })));
     error
 }
 

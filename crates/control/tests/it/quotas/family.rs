@@ -126,5 +126,5 @@ async fn many_that_are_given_at_once_get_no_more_than_there_is() {
     for child in &children {
         all += family.app.of(child, "segments").await.0.unwrap();
     }
-    assert!(all <= 40 && all >= 20, "{all}");
+    assert!((20..=40).contains(&all), "{all}");
 }

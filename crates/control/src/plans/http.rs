@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::Path;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
@@ -11,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{FIRST, Grace, Limits, Plan, check, store};
+use super::{FIRST, Grace, Limits, Plan, check, is_key, store};
 use crate::access::{Granted, Permission, Reach};
 use crate::audit::{Entry, Severity};
 use crate::change::View;
@@ -72,6 +73,18 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Gra
     Option::<Grace>::deserialize(deserializer).map(Some)
 }
 
+/// `{key}` of a path. What is no key names no plan.
+struct Key(String);
+
+impl FromRequestParts<Api> for Key {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Error> {
+        let Path(key) = Path::<String>::from_request_parts(parts, api).await.map_err(|_| Error::not_found())?;
+        if is_key(&key) { Ok(Self(key)) } else { Err(Error::not_found()) }
+    }
+}
+
 /// Who has a tenant reads plans as that tenant does, the platform as a whole.
 async fn may_read(caller: &Caller) -> Result<Granted, Error> {
     match caller.actor().reach() {
@@ -121,7 +134,7 @@ async fn create(caller: Caller, body: Body<NewPlan>) -> Result<Reply, Error> {
 
 #[utoipa::path(get, path = "/{key}", tag = "plans", operation_id = "readPlan", params(("key" = String, Path)),
     responses((status = 200, description = "The plan", body = Plan)))]
-async fn read(caller: Caller, Path(key): Path<String>) -> Result<Reply, Error> {
+async fn read(caller: Caller, Key(key): Key) -> Result<Reply, Error> {
     let granted = may_read(&caller).await?;
     let view = View::begin(caller.db(), &granted).await?;
     let plan = store::read(view.tx(), &key).await?.ok_or_else(Error::not_found)?;
@@ -130,7 +143,7 @@ async fn read(caller: Caller, Path(key): Path<String>) -> Result<Reply, Error> {
 
 #[utoipa::path(patch, path = "/{key}", tag = "plans", operation_id = "updatePlan", params(("key" = String, Path)), request_body = PlanChange,
     responses((status = 200, description = "The plan as it is now; its tenants get their new limits", body = Plan)))]
-async fn update(caller: Caller, Path(key): Path<String>, body: Body<PlanChange>) -> Result<Reply, Error> {
+async fn update(caller: Caller, Key(key): Key, body: Body<PlanChange>) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::PlanManage)?;
     let mut change = caller.change(granted, None).await?;
     let before = store::lock(change.tx(), &key).await?;
@@ -164,7 +177,7 @@ async fn update(caller: Caller, Path(key): Path<String>, body: Body<PlanChange>)
 
 #[utoipa::path(post, path = "/{key}/retire", tag = "plans", operation_id = "retirePlan", params(("key" = String, Path)), request_body = Nothing,
     responses((status = 200, description = "The plan: who has it keeps it, nobody new gets it", body = Plan)))]
-async fn retire(caller: Caller, Path(key): Path<String>, body: Body<Nothing>) -> Result<Reply, Error> {
+async fn retire(caller: Caller, Key(key): Key, body: Body<Nothing>) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::PlanManage)?;
     let mut change = caller.change(granted, Some(&body.digest)).await?;
     let mut plan = store::lock(change.tx(), &key).await?;
@@ -184,7 +197,7 @@ async fn retire(caller: Caller, Path(key): Path<String>, body: Body<Nothing>) ->
 
 #[utoipa::path(delete, path = "/{key}", tag = "plans", operation_id = "deletePlan", params(("key" = String, Path)),
     responses((status = 204, description = "The plan is gone; one that tenants have can only be retired")))]
-async fn delete(caller: Caller, Path(key): Path<String>) -> Result<Reply, Error> {
+async fn delete(caller: Caller, Key(key): Key) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::PlanManage)?;
     let mut change = caller.change(granted, None).await?;
     let plan = store::lock(change.tx(), &key).await?;

@@ -69,8 +69,7 @@ pub struct Plan {
 
 /// Checks what a plan says, in one place for new ones and changed ones.
 fn check(plan: &Plan) -> Result<(), Error> {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-    if plan.key.is_empty() || plan.key.len() > 63 || !plan.key.bytes().all(is_plain) {
+    if !is_key(&plan.key) {
         return Err(Error::field("key", "give 1 to 63 letters, digits, `-` and `_`"));
     }
     let length = plan.name.chars().count();
@@ -87,8 +86,9 @@ fn check(plan: &Plan) -> Result<(), Error> {
     if plan.features.len() > FEATURES_MAX {
         return Err(Error::field("features", format!("give at most {FEATURES_MAX}")));
     }
-    let is_feature =
-        |f: &String| !f.is_empty() && f.len() <= 63 && f.bytes().all(|b| is_plain(b) || b".:".contains(&b));
+    let is_feature = |f: &String| {
+        !f.is_empty() && f.len() <= 63 && f.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+    };
     if !plan.features.iter().all(is_feature) {
         return Err(Error::field("features", "give names of 1 to 63 letters, digits, `-`, `_`, `.` and `:`"));
     }
@@ -99,6 +99,12 @@ fn check(plan: &Plan) -> Result<(), Error> {
         return Err(Error::field("grace.hours", format!("give 1 to {GRACE_HOURS_MAX}")));
     }
     Ok(())
+}
+
+/// Whether a text can be a plan's key.
+fn is_key(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    (1..=63).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 /// A name that a resource can have.

@@ -24,6 +24,7 @@ use crate::http::body::Body;
 use crate::http::caller::{Caller, Id};
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
+use crate::plans::check_resource;
 
 /// How long a reservation lasts unless the request says otherwise: five minutes.
 const SECONDS_DEFAULT: i64 = 300;
@@ -82,6 +83,7 @@ fn application(caller: &Caller) -> Result<&Application, Error> {
 async fn reserve(caller: Caller, Id(tenant): Id, body: Body<Wanted>) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::QuotaUse, tenant).await?;
     let wanted = body.value;
+    check_resource("resourceType", &wanted.resource_type)?;
     let increment = units("increment", wanted.increment)?;
     let seconds = wanted.expires_in_seconds.unwrap_or(SECONDS_DEFAULT);
     if !(1..=SECONDS_MAX).contains(&seconds) {

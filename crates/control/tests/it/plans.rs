@@ -100,5 +100,7 @@ async fn plans_that_do_not_fit_and_readers_that_do_not_write() {
     // what others subscribe to is nobody's business
     assert_eq!(scene.call("GET", "/api/plans/free").key(&viewer).send().await.body["tenants"], 1);
     scene.call("PATCH", "/api/plans/free").key(&viewer).json(&json!({ "limits": {} })).send().await.is(403);
-    scene.call("GET", "/api/plans/absent").key(&viewer).send().await.is(404);
+    for absent in ["absent", "%00", "a%20b", "%D0%B0"] {
+        scene.call("GET", &format!("/api/plans/{absent}")).key(&viewer).send().await.is(404);
+    }
 }

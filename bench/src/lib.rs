@@ -16,6 +16,7 @@ pub mod soak;
 pub mod table;
 pub mod tenants;
 pub mod throughput;
+pub mod validate;
 pub mod wire;
 
 use std::path::Path;

@@ -12,11 +12,37 @@ pub enum Protection {
     TenantHeader,
 }
 
+/// A moment between two steps of writing a limit, at which a process may die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It is decided, and nothing is committed.
+    Decided,
+    /// It stands in the application's database, uncommitted, and nothing is committed.
+    Put,
+    /// The decision is committed, and nothing else.
+    Committed,
+    /// It is committed in the application's database, and not noted as written.
+    Written,
+}
+
 #[cfg(feature = "ablation")]
 tokio::task_local! {
     /// What is gone inside a task of a test.
     pub static REMOVED: Protection;
+    /// Where a task of a test dies.
+    pub static DIES: Moment;
 }
+
+/// Dies here, if a test wants it.
+#[cfg(feature = "ablation")]
+pub(crate) fn moment(moment: Moment) {
+    let dies = DIES.try_with(|d| *d == moment).unwrap_or(false);
+    assert!(!dies, "a test ends this task at {moment:?}");
+}
+
+/// Goes on.
+#[cfg(not(feature = "ablation"))]
+pub(crate) const fn moment(_: Moment) {}
 
 /// Whether a protection was taken away here.
 #[cfg(feature = "ablation")]
@@ -30,14 +56,16 @@ pub(crate) const fn removed(_: Protection) -> bool {
     false
 }
 
-/// Work that misses what is gone where it was made, also when another task does it.
+/// Work that misses what is gone where it was made, and dies where it would there, also when another task does it.
 #[cfg(feature = "ablation")]
 pub(crate) fn inherited<F: Future>(work: F) -> impl Future<Output = F::Output> {
     let gone = REMOVED.try_with(|gone| *gone).ok();
+    let dies = DIES.try_with(|dies| *dies).ok();
     async move {
-        match gone {
-            Some(gone) => REMOVED.scope(gone, work).await,
-            None => work.await,
+        match (gone, dies) {
+            (Some(gone), _) => REMOVED.scope(gone, work).await,
+            (None, Some(dies)) => DIES.scope(dies, work).await,
+            (None, None) => work.await,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use serde_json::json;
@@ -17,6 +18,8 @@ use crate::directory::{self, Published};
 use crate::error::Error;
 use crate::http::reply::Reply;
 use crate::http::{self, Api};
+use crate::quotas::application::Application;
+use crate::quotas::{self, Quotas};
 use crate::secret::Secret;
 
 /// What it needs to start.
@@ -26,8 +29,12 @@ pub struct Settings {
     pub owner: Target,
     /// Its secret; another one makes all keys worthless.
     pub secret: Secret,
-    /// Most connections to the database.
+    /// Most connections to the database, and as many to the application's.
     pub connections: usize,
+    /// The application's database, as a member of its quota role alone: where limits are held.
+    pub application: Option<Target>,
+    /// How old the numbers may be behind a validation that is clearly allowed; zero asks the database each time.
+    pub validation_age: Duration,
 }
 
 /// A control plane.
@@ -43,7 +50,9 @@ impl Control {
         let migrated = migrate::run(&settings.owner, &settings.secret).await?;
         let db = Db::new(migrated.api, migrated.operator, settings.connections)?;
         let first_key = first_key(&db, &settings.secret).await?;
-        Ok(Self { api: Api::new(db, settings.secret), first_key })
+        let connections = settings.connections;
+        let application = settings.application.map(|target| Application::new(target, connections)).transpose()?;
+        Ok(Self { api: Api::new(db, settings.secret, Quotas::new(application, settings.validation_age)), first_key })
     }
 
     /// The operator's key, if this start made the first one. It is kept nowhere.
@@ -61,6 +70,11 @@ impl Control {
         directory::if_changed(self.api.db(), known).await
     }
 
+    /// Does once what the task of quotas does all the time: writes limits, looks who is near one, notes the day's use.
+    pub async fn keep_quotas(&self) -> Result<(), Error> {
+        quotas::round(&self.api, quotas::Due { look: true, note: true }).await
+    }
+
     /// Serves until told to stop; requests that were begun are answered.
     pub async fn serve(
         self,
@@ -68,7 +82,11 @@ impl Control {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), std::io::Error> {
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).with_graceful_shutdown(stop).await
+        let keeper = tokio::spawn(quotas::keep(self.api.clone()));
+        let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
+        // what it was at is taken back, and done by whoever comes next
+        keeper.abort();
+        served
     }
 
     /// Every statement of every store, for the test that prepares them.
@@ -79,10 +97,17 @@ impl Control {
             crate::audit::http::STATEMENTS,
             crate::directory::STATEMENTS,
             crate::outbox::STATEMENTS,
+            crate::plans::store::STATEMENTS,
+            crate::quotas::store::STATEMENTS,
             crate::tenants::store::STATEMENTS,
             crate::http::idempotency::STATEMENTS,
         ];
         stores.concat()
+    }
+
+    /// Every statement for the application's database.
+    pub fn application_statements() -> Vec<&'static Sql> {
+        crate::quotas::counters::STATEMENTS.to_vec()
     }
 }
 

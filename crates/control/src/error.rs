@@ -76,6 +76,8 @@ codes! {
     StrategyUnavailable "STRATEGY_UNAVAILABLE" 422 Caller "This isolation strategy is not offered here";
     /// `If-Match` is missing.
     PreconditionRequired "PRECONDITION_REQUIRED" 428 Caller "Say which version you mean";
+    /// There is no room for it.
+    QuotaExceeded "QUOTA_EXCEEDED" 429 Quota "The quota is used up";
     /// A fault of ours.
     Internal "INTERNAL" 500 Bug "A fault of tenantry";
     /// Something does not answer.
@@ -108,6 +110,8 @@ pub struct Error {
     pub detail: String,
     /// Fields at fault.
     pub fields: Vec<FieldError>,
+    /// More for programs, by code.
+    pub details: Option<Box<serde_json::Value>>,
     /// The constraint of the database that was met, if one was.
     pub(crate) constraint: Option<String>,
     /// An answer that was given before to the same request: it is given again, and nothing is done.
@@ -119,7 +123,8 @@ pub struct Error {
 impl Error {
     /// A failure of this code.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new(), constraint: None, replay: None, cause: None }
+        let (fields, details) = (Vec::new(), None);
+        Self { code, detail: detail.into(), fields, details, constraint: None, replay: None, cause: None }
     }
 
     /// There is no such thing, or it is not the caller's: the same words for both.

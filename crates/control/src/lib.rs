@@ -20,6 +20,8 @@ mod error;
 mod http;
 mod ids;
 mod outbox;
+mod plans;
+mod quotas;
 mod secret;
 mod tenants;
 
@@ -29,5 +31,7 @@ pub use directory::Published;
 pub use error::{Code, Error, FieldError};
 pub use http::{BODY_BYTES_MAX, Problem, openapi};
 pub use ids::TenantId;
+pub use plans::{Grace, Limits, Plan, UNITS_MAX};
+pub use quotas::AGE_MAX as VALIDATION_AGE_MAX;
 pub use secret::{SECRET_BYTES, Secret};
 pub use tenants::{Contact, DEPTH_MAX, GRACE_DAYS, SLUG_REST_DAYS, Subscription, Tenant};

@@ -80,6 +80,11 @@ impl Failure {
         self
     }
 
+    /// What it says to do.
+    pub(crate) fn said(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+
     /// Names the page in `docs/errors`.
     pub(crate) fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.code = Some(code.into());

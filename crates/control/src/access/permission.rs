@@ -54,6 +54,8 @@ permissions! {
     QuotaRead "quota:read";
     /// Take from a quota.
     QuotaUse "quota:use";
+    /// Give a tenant below out of one's own quotas.
+    QuotaGive "quota:give";
     /// Change quotas.
     QuotaManage "quota:manage";
     /// Read what was used.

@@ -65,7 +65,13 @@ impl Role {
         let owns = runs
             || matches!(
                 permission,
-                P::ChildCreate | P::KeyManage | P::MemberManage | P::AuditExport | P::WebhookManage | P::BillingManage
+                P::ChildCreate
+                    | P::KeyManage
+                    | P::MemberManage
+                    | P::QuotaGive
+                    | P::AuditExport
+                    | P::WebhookManage
+                    | P::BillingManage
             );
         match self {
             Self::Operator => true,

@@ -66,6 +66,10 @@ impl Caller {
         &self.actor
     }
 
+    pub(crate) fn api(&self) -> &Api {
+        &self.api
+    }
+
     pub(crate) fn db(&self) -> &Db {
         self.api.db()
     }
@@ -118,6 +122,11 @@ impl Caller {
             _ => None,
         };
         Change::begin(self.db(), granted, self.context.clone(), once).await
+    }
+
+    /// Fails if the request means another version than the one that is there; it need not say which.
+    pub(crate) fn expects_if_said(&self, version: i64) -> Result<(), Error> {
+        if self.if_match.is_some() { self.expects(version) } else { Ok(()) }
     }
 
     /// Fails unless the request means the version that is there.

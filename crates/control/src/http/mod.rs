@@ -10,6 +10,7 @@ pub(crate) mod idempotency;
 mod machine;
 pub(crate) mod page;
 mod problem;
+pub(crate) mod query;
 pub(crate) mod reply;
 mod request_id;
 
@@ -34,6 +35,7 @@ use crate::access::Actor;
 use crate::audit::{self, Context, Entry, Outcome, Severity};
 use crate::db::{Db, Scope};
 use crate::error::{Code, Error};
+use crate::quotas::Quotas;
 use crate::secret::Secret;
 use machine::Counters;
 use request_id::RequestId;
@@ -52,15 +54,16 @@ struct Inner {
     db: Db,
     secret: Secret,
     counters: Counters,
+    quotas: Quotas,
     refused: mpsc::Sender<(Context, String)>,
 }
 
 impl Api {
     /// An API over this database; a task writes refused logins into the audit log.
-    pub(crate) fn new(db: Db, secret: Secret) -> Self {
+    pub(crate) fn new(db: Db, secret: Secret, quotas: Quotas) -> Self {
         let (refused, waiting) = mpsc::channel(REFUSED_WAITING_MAX);
         tokio::spawn(write_refused(db.clone(), waiting));
-        Self(Arc::new(Inner { db, secret, counters: Counters::default(), refused }))
+        Self(Arc::new(Inner { db, secret, counters: Counters::default(), quotas, refused }))
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -69,6 +72,10 @@ impl Api {
 
     pub(crate) fn secret(&self) -> &Secret {
         &self.0.secret
+    }
+
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.0.quotas
     }
 
     /// Somebody showed a credential that is none.
@@ -98,9 +105,18 @@ async fn write_refused(db: Db, mut waiting: mpsc::Receiver<(Context, String)>) {
 }
 
 fn documented() -> OpenApiRouter<Api> {
-    let tenants =
-        crate::tenants::http::routes().merge(crate::access::http::routes()).merge(crate::audit::http::routes());
-    OpenApiRouter::new().nest("/api/tenants", tenants).merge(crate::tenants::http::own_routes())
+    OpenApiRouter::new()
+        .nest("/api/tenants", of_tenants())
+        .nest("/api/plans", crate::plans::http::routes())
+        .merge(crate::tenants::http::own_routes())
+}
+
+/// What is there under `/api/tenants`, and under its older spelling.
+fn of_tenants() -> OpenApiRouter<Api> {
+    crate::tenants::http::routes()
+        .merge(crate::access::http::routes())
+        .merge(crate::audit::http::routes())
+        .merge(crate::quotas::http::routes())
 }
 
 /// The OpenAPI document.
@@ -118,8 +134,7 @@ pub fn openapi() -> OpenApi {
 /// The routes, ready to serve.
 pub(crate) fn router(api: Api) -> Router {
     let (router, _) = documented().split_for_parts();
-    let older = crate::tenants::http::routes().merge(crate::access::http::routes()).merge(crate::audit::http::routes());
-    let (older, _) = OpenApiRouter::new().nest("/api/workspaces", older).split_for_parts();
+    let (older, _) = OpenApiRouter::new().nest("/api/workspaces", of_tenants()).split_for_parts();
     let document = openapi();
     router
         .merge(older)

@@ -33,6 +33,9 @@ pub struct Problem {
     /// The fields at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// More, by code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<serde_json::Value>,
 }
 
 /// What waits in a response for the request's id.
@@ -60,6 +63,7 @@ impl IntoResponse for Error {
             code: code.as_str(),
             request_id: String::new(),
             errors: self.fields,
+            details: self.details.map(|details| *details),
         };
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();

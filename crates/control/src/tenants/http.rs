@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::{Contact, Step, Subscription, Tenant, check, event_of, go, place, store, take_slug};
 use crate::access::{Permission, Reach};
 use crate::audit::{Entry, Severity};
-use crate::change::View;
+use crate::change::{Change, View};
 use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
@@ -22,6 +22,7 @@ use crate::http::caller::{Caller, Id};
 use crate::http::page;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
+use crate::quotas;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -235,13 +236,29 @@ async fn create(caller: Caller, body: Body<NewTenant>) -> Result<Reply, Error> {
     };
     place(&mut tenant, parent.as_ref(), request.kind.as_deref())?;
     take_slug(&change, id, &tenant.slug).await?;
+    plan_can_be_had(&change, &tenant).await?;
     let tenant = store::insert(&change, &tenant).await.map_err(named)?;
+    // what is below another has nothing from its first moment on; the others are not made to wait
+    let urgency = if tenant.parent_id.is_some() { quotas::Urgency::Now } else { quotas::Urgency::Soon };
+    let decided = quotas::decide(caller.api(), &change, id, urgency).await?;
     change.publishes();
     let entry = Entry::done("TENANT_CREATED", Severity::Medium, Some(id)).to("tenant", id);
     change.audit(entry.with(json!({ "slug": tenant.slug, "plan": tenant.subscription.plan }))).await?;
     change.emit(event_of("tenantry.tenant.created", &tenant)).await?;
     let reply = Reply::json(StatusCode::CREATED, &tenant)?.version(tenant.version);
-    change.commit(reply.at(format!("/api/tenants/{id}"))).await
+    let reply = change.commit(reply.at(format!("/api/tenants/{id}"))).await?;
+    decided.write().await;
+    Ok(reply)
+}
+
+/// A tenant's plan exists, and is not retired; who has a retired one keeps it.
+async fn plan_can_be_had(change: &Change, tenant: &Tenant) -> Result<(), Error> {
+    let plan = &tenant.subscription.plan;
+    match crate::plans::store::status(change.tx(), plan).await?.as_deref() {
+        Some("active") => Ok(()),
+        Some(_) => Err(Error::field("subscription.plan", "this plan is retired: choose another")),
+        None => Err(Error::field("subscription.plan", "there is no such plan: GET /api/plans lists them")),
+    }
 }
 
 #[utoipa::path(get, path = "/{id}", tag = "tenants", params(("id" = TenantId, Path)),
@@ -285,13 +302,25 @@ async fn update(caller: Caller, Id(id): Id, body: Body<TenantChange>) -> Result<
     if tenant.slug != before.slug {
         take_slug(&change, id, &tenant.slug).await?;
     }
+    let another_plan = tenant.subscription.plan != before.subscription.plan;
+    if another_plan {
+        plan_can_be_had(&change, &tenant).await?;
+    }
     let tenant = store::update(&change, &tenant).await.map_err(named)?;
+    let decided = match another_plan {
+        true => Some(quotas::decide(caller.api(), &change, id, quotas::Urgency::Now).await?),
+        false => None,
+    };
     change.publishes();
     let entry = Entry::done("TENANT_UPDATED", Severity::Low, Some(id)).to("tenant", id);
     change.audit(entry.with(json!({ "fields": fields }))).await?;
     change.emit(event_of("tenantry.tenant.updated", &tenant)).await?;
     let reply = Reply::json(StatusCode::OK, &tenant)?.version(tenant.version);
-    change.commit(reply).await
+    let reply = change.commit(reply).await?;
+    if let Some(decided) = decided {
+        decided.write().await;
+    }
+    Ok(reply)
 }
 
 /// Puts what was asked for into the tenant, and names the fields.

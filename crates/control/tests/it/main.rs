@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
 mod ablation;
+mod application;
 mod directory;
 mod input;
 mod life;
+mod plans;
+mod quotas;
 mod repeat;
 mod routes;
 mod scene;

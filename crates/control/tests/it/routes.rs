@@ -20,6 +20,22 @@ const ROUTES: &[(&str, &str, Permission, bool)] = &[
     ("GET", "/api/tenants/{id}/audit", Permission::AuditRead, true),
     ("GET", "/api/tenants/{id}/keys", Permission::KeyRead, true),
     ("POST", "/api/tenants/{id}/keys", Permission::KeyManage, true),
+    ("GET", "/api/plans", Permission::PlanRead, false),
+    ("POST", "/api/plans", Permission::PlanManage, false),
+    ("GET", "/api/plans/{key}", Permission::PlanRead, false),
+    ("PATCH", "/api/plans/{key}", Permission::PlanManage, false),
+    ("DELETE", "/api/plans/{key}", Permission::PlanManage, false),
+    ("POST", "/api/plans/{key}/retire", Permission::PlanManage, false),
+    ("GET", "/api/tenants/{id}/quota", Permission::QuotaRead, true),
+    ("PUT", "/api/tenants/{id}/quota", Permission::QuotaManage, true),
+    ("DELETE", "/api/tenants/{id}/quota", Permission::QuotaManage, true),
+    ("POST", "/api/tenants/{id}/quota/validate", Permission::QuotaUse, true),
+    ("POST", "/api/tenants/{id}/quota/reserve", Permission::QuotaUse, true),
+    ("POST", "/api/tenants/{id}/quota/commit", Permission::QuotaUse, true),
+    ("POST", "/api/tenants/{id}/quota/release", Permission::QuotaUse, true),
+    ("POST", "/api/tenants/{id}/quota/recalculate", Permission::QuotaManage, true),
+    ("GET", "/api/tenants/{id}/quota/analytics", Permission::QuotaRead, true),
+    ("GET", "/api/tenants/{id}/quota/report", Permission::QuotaRead, true),
     ("DELETE", "/api/tenants/{id}/keys/{key}", Permission::KeyManage, true),
     ("POST", "/api/tenants/{id}/keys/{key}/rotate", Permission::KeyManage, true),
 ];
@@ -40,6 +56,11 @@ fn body(method: &str, path: &str) -> Value {
     match (method, path) {
         ("POST", "/api/tenants") => json!({ "name": "n", "slug": "nobody-has-it" }),
         ("POST", p) if p.ends_with("/keys") => json!({ "name": "k", "role": "Viewer" }),
+        ("POST", "/api/plans") => json!({ "key": "another" }),
+        ("POST", p) if p.ends_with("/reserve") => json!({ "resourceType": "segments" }),
+        ("POST", p) if p.ends_with("/commit") || p.ends_with("/release") => {
+            json!({ "reservationId": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d" })
+        }
         _ => json!({}),
     }
 }

@@ -1,10 +1,13 @@
 //! A control plane of a test: its own database, and callers of every kind.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
 use tenantry_control::{Control, Secret, Settings};
+use tenantry_pg::Target;
 use tenantry_testkit::{Database, postgres};
 use tower::ServiceExt;
 
@@ -16,6 +19,7 @@ pub(crate) struct Scene {
     pub(crate) router: Router,
     pub(crate) operator: String,
     pub(crate) settings: Settings,
+    pub(crate) control: Control,
 }
 
 /// What came back.
@@ -91,11 +95,22 @@ impl Call<'_> {
 
 impl Scene {
     pub(crate) async fn new(hint: &str) -> Self {
+        Self::with_application(hint, None).await
+    }
+
+    /// One that holds limits in an application's database.
+    pub(crate) async fn with_application(hint: &str, application: Option<Target>) -> Self {
         let database = postgres(MAJOR).database(hint).await;
-        let settings = Settings { owner: database.target(), secret: Secret::random().unwrap(), connections: 4 };
+        let settings = Settings {
+            owner: database.target(),
+            secret: Secret::random().unwrap(),
+            connections: 4,
+            application,
+            validation_age: Duration::ZERO,
+        };
         let control = Control::start(settings.clone()).await.unwrap();
         let operator = control.first_key().unwrap().to_owned();
-        Self { database, router: control.router(), operator, settings }
+        Self { database, router: control.router(), operator, settings, control }
     }
 
     pub(crate) fn call(&self, method: &str, path: &str) -> Call<'_> {

@@ -12,6 +12,8 @@ pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod man;
 pub(crate) mod plan;
+pub(crate) mod plans;
+pub(crate) mod quota;
 pub(crate) mod registry;
 pub(crate) mod rollback;
 pub(crate) mod serve;
@@ -61,6 +63,8 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Serve(args) => serve::run(args, settings).await,
         Command::Tenant(args) => tenant::run(args, settings).await,
         Command::Key(args) => key::run(args, settings).await,
+        Command::Plans(args) => plans::run(args, settings).await,
+        Command::Quota(args) => quota::run(args, settings).await,
         Command::Tenants(args) => tenants::run(args, settings).await,
         Command::Domains(args) => domains::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),

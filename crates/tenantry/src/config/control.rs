@@ -5,9 +5,10 @@ use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
-use tenantry_control::{CONNECTIONS_DEFAULT, Secret, Settings};
+use tenantry_control::{CONNECTIONS_DEFAULT, Secret, Settings, VALIDATION_AGE_MAX};
 use tenantry_pg::Target;
 
 use super::{RegistryFile, env};
@@ -26,8 +27,14 @@ pub(crate) struct ControlSection {
     pub(crate) database_url: Option<String>,
     /// File of its secret; made on the first start.
     pub(crate) secret_file: Option<PathBuf>,
-    /// Most connections to the database.
+    /// The application's database, as a member of its quota role alone; TENANTRY_CONTROL_APPLICATION_URL wins. Limits
+    /// are written there, and use is asked there.
+    pub(crate) application_url: Option<String>,
+    /// Most connections to the database, and as many to the application's.
     pub(crate) connections: usize,
+    /// How old the numbers may be behind a validation of quotas that is clearly allowed, in milliseconds; 0 asks the
+    /// database each time.
+    pub(crate) validation_age_ms: u64,
     /// File in which tenants, states and keys are published for gateway and proxy.
     pub(crate) directory: Option<PathBuf>,
 }
@@ -38,7 +45,9 @@ impl Default for ControlSection {
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
             database_url: None,
             secret_file: None,
+            application_url: None,
             connections: CONNECTIONS_DEFAULT,
+            validation_age_ms: 0,
             directory: None,
         }
     }
@@ -73,7 +82,15 @@ pub(crate) fn build(section: &ControlSection) -> Result<Settings, Failure> {
     })?;
     let owner = Target::parse(&url)?;
     let file = section.secret_file.clone().unwrap_or_else(|| SECRET_DEFAULT.into());
-    Ok(Settings { owner, secret: secret(&file)?, connections: section.connections })
+    let application = env("TENANTRY_CONTROL_APPLICATION_URL").or_else(|| section.application_url.clone());
+    let application = application.map(|url| Target::parse(&url)).transpose()?;
+    let validation_age = Duration::from_millis(section.validation_age_ms);
+    if validation_age > VALIDATION_AGE_MAX {
+        return Err(Failure::caller("`validation_age_ms` in [control] is too large")
+            .code("control-settings")
+            .remedy(format!("give at most {}", VALIDATION_AGE_MAX.as_millis())));
+    }
+    Ok(Settings { owner, secret: secret(&file)?, connections: section.connections, application, validation_age })
 }
 
 /// The secret in this file; made if there is none.

@@ -11,6 +11,7 @@ mod domains;
 mod gateway;
 mod help;
 mod proxy;
+mod quota;
 mod registry_file;
 mod round_trip;
 mod standby;

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tenantry_control::{CONNECTIONS_DEFAULT, Control, Settings};
 use tenantry_model::{Class, Ident};
@@ -58,8 +59,10 @@ impl ControlPlane {
         };
         let at = listener.local_addr().map_err(|e| Failure::bug("ask for the address").because(e))?;
         let owner = place.admin.with_database(DATABASE);
-        let settings =
-            Settings { owner, secret: secret(&demo.folder.join(SECRET_FILE))?, connections: CONNECTIONS_DEFAULT };
+        let secret = secret(&demo.folder.join(SECRET_FILE))?;
+        let application = demo.quota_login().await?;
+        let (connections, validation_age) = (CONNECTIONS_DEFAULT, Duration::ZERO);
+        let settings = Settings { owner, secret, connections, application, validation_age };
         let control = Control::start(settings).await;
         let control = control.map_err(|e| Failure::new(e.class(), "the control plane cannot start").because(e))?;
         let key_file = demo.folder.join(KEY_FILE);

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use secrecy::ExposeSecret;
 use tenantry_blueprint::registry::Registry;
+use tenantry_embedded::cluster::random_password;
 use tenantry_engine::credentials::Credentials;
 use tenantry_model::{Class, Ident, literal};
 use tenantry_pg::{Session, Target, class_of, connect, connect_with, in_plain_words, tokio_postgres};
@@ -16,6 +18,9 @@ use crate::output::files::{self, Readers};
 
 /// Name of its database.
 pub(super) const DATABASE: &str = "engage";
+
+/// The control plane's login in it.
+const CONTROL_LOGIN: &str = "engage_control";
 
 const SCHEMA: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/engage/schema.sql"));
 const GENERATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/engage/generate.sql"));
@@ -132,8 +137,32 @@ impl Demo {
     fn roles(&self) -> Result<Vec<Ident>, Failure> {
         let names = &self.registry.roles;
         let slots = (1..=names.slots).map(|n| format!("{}{n:02}", names.slot_prefix));
+        let slots = slots.chain([CONTROL_LOGIN.to_owned()]);
         let groups = [&names.runtime, &names.owner, &names.keeper, &names.quota].map(Clone::clone);
         slots.chain(groups).map(|name| ident(&name.replace("{database}", DATABASE))).collect()
+    }
+
+    /// The database as the control plane enters it: a login that may set quotas and nothing else, with a new password
+    /// every time. None where nothing is counted.
+    pub(super) async fn quota_login(&self) -> Result<Option<Target>, Failure> {
+        let group = self.registry.roles.quota.replace("{database}", DATABASE);
+        let client = connect(&self.target).await?;
+        let sql = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)";
+        let is_there = async |role: &str| {
+            let row = client.query_one(sql, &[&role]).await;
+            row.map(|r| r.get::<_, bool>(0)).map_err(failed("look for the roles of quotas"))
+        };
+        if !is_there(&group).await? {
+            return Ok(None);
+        }
+        let password = random_password()?;
+        let password = password.expose_secret();
+        let (login, group) = (ident(CONTROL_LOGIN)?.quoted(), ident(&group)?.quoted());
+        let verb = if is_there(CONTROL_LOGIN).await? { "ALTER" } else { "CREATE" };
+        let sql = format!("{verb} ROLE {login} LOGIN PASSWORD {}; GRANT {group} TO {login}", literal(password));
+        client.batch_execute(&sql).await.map_err(failed("make the control plane's login"))?;
+        client.close().await;
+        Ok(Some(self.target.with_login(CONTROL_LOGIN, password)))
     }
 
     /// For psql: the first runtime login, without its password.

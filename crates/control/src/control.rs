@@ -18,6 +18,8 @@ use crate::error::Error;
 use crate::http::reply::Reply;
 use crate::http::{self, Api};
 use crate::secret::Secret;
+use crate::sign_in::{Mode, SignIn};
+use crate::signing::Keeper;
 
 /// What it needs to start.
 #[derive(Clone, Debug)]
@@ -28,6 +30,10 @@ pub struct Settings {
     pub secret: Secret,
     /// Most connections to the database.
     pub connections: usize,
+    /// Who may sign in, and how.
+    pub sign_in: SignIn,
+    /// The application's database, as a member of the role that keeps the signing keys of tenant contexts.
+    pub keeper: Option<Target>,
 }
 
 /// A control plane.
@@ -43,7 +49,7 @@ impl Control {
         let migrated = migrate::run(&settings.owner, &settings.secret).await?;
         let db = Db::new(migrated.api, migrated.operator, settings.connections)?;
         let first_key = first_key(&db, &settings.secret).await?;
-        Ok(Self { api: Api::new(db, settings.secret), first_key })
+        Ok(Self { api: Api::new(db, settings.secret, settings.sign_in, settings.keeper.map(Keeper::new)), first_key })
     }
 
     /// The operator's key, if this start made the first one. It is kept nowhere.
@@ -61,12 +67,22 @@ impl Control {
         directory::if_changed(self.api.db(), known).await
     }
 
-    /// Serves until told to stop; requests that were begun are answered.
+    /// Serves until told to stop; requests that were begun are answered. Where nobody is asked who he is, nobody beyond
+    /// this machine is served.
     pub async fn serve(
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), std::io::Error> {
+        if self.api.sign_in().mode == Mode::Anonymous {
+            if !listener.local_addr()?.ip().is_loopback() {
+                let what = "a control plane that asks nobody who he is listens on the loopback alone";
+                return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, what));
+            }
+            tracing::warn!(
+                "the control plane asks nobody who he is: whoever reaches this machine's loopback is its operator"
+            );
+        }
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(listener, service).with_graceful_shutdown(stop).await
     }
@@ -81,6 +97,10 @@ impl Control {
             crate::outbox::STATEMENTS,
             crate::tenants::store::STATEMENTS,
             crate::http::idempotency::STATEMENTS,
+            crate::sign_in::store::STATEMENTS,
+            crate::users::store::STATEMENTS,
+            crate::members::store::STATEMENTS,
+            crate::support::store::STATEMENTS,
         ];
         stores.concat()
     }

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     apply, audit, bench, check, complete, completions, doctor, domains, inspect, key, man, plan, registry, rollback,
-    serve, status, tenant, tenants, up, verify,
+    serve, signing_key, status, tenant, tenants, up, verify,
 };
 use crate::output::Format;
 
@@ -82,6 +82,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Tenant(tenant::Args),
     Key(key::Args),
+    SigningKey(signing_key::Args),
     Tenants(tenants::Args),
     Domains(domains::Args),
     Registry(registry::Args),

@@ -15,6 +15,7 @@ pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod rollback;
 pub(crate) mod serve;
+pub(crate) mod signing_key;
 pub(crate) mod status;
 pub(crate) mod tenant;
 pub(crate) mod tenants;
@@ -61,6 +62,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Serve(args) => serve::run(args, settings).await,
         Command::Tenant(args) => tenant::run(args, settings).await,
         Command::Key(args) => key::run(args, settings).await,
+        Command::SigningKey(args) => signing_key::run(args, settings).await,
         Command::Tenants(args) => tenants::run(args, settings).await,
         Command::Domains(args) => domains::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),

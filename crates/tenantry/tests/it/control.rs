@@ -16,11 +16,11 @@ use crate::support::{Case, conninfo, text, wanted};
 const TRIES_MAX: u32 = 200;
 
 /// Both roles in one process, ended with the test.
-struct Both {
+pub(crate) struct Both {
     child: Child,
-    api: String,
+    pub(crate) api: String,
     proxy: u16,
-    key: String,
+    pub(crate) key: String,
 }
 
 impl Drop for Both {
@@ -47,7 +47,7 @@ impl Both {
     }
 
     /// The control plane without a proxy, for the first time: it prints its operator's key.
-    fn alone(case: &Case, database: &str) -> Self {
+    pub(crate) fn alone(case: &Case, database: &str) -> Self {
         let mut child = Self::spawn(case, database, "control", Stdio::piped());
         let mut key = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut key).unwrap();

@@ -72,6 +72,9 @@ async fn create(caller: Caller, Id(tenant): Id, body: Body<KeyRequest>) -> Resul
     if request.role.is_of_platform() {
         return Err(Error::field("role", "a key of a tenant is Admin, WorkspaceManager, Author or Viewer"));
     }
+    if !granted.may_give(request.role) {
+        return Err(Error::new(Code::Forbidden, "this role may do more than you may: nobody gives more than he has"));
+    }
     if request.expires_at.is_some_and(|at| at <= Timestamp::now()) {
         return Err(Error::field("expiresAt", "give a time in the future, or leave it out"));
     }

@@ -6,6 +6,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, Path};
 use axum::http::HeaderMap;
 use axum::http::header::{HeaderName, IF_MATCH, USER_AGENT};
 use axum::http::request::Parts;
+use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -115,8 +116,9 @@ impl Caller {
         on_tenant(self.db(), &self.actor, permission, tenant).await
     }
 
-    /// Writes down what was refused, for whoever watches the platform. The tenant that was meant stands among the
-    /// targets: whose log an attempt belongs to is not for whoever tries to say.
+    /// Writes down what was refused, for whoever watches the platform; the same of the same actor once a minute, so that
+    /// nobody fills the log or keeps others out of it. The tenant that was meant stands among the targets: whose log an
+    /// attempt belongs to is not for whoever tries to say.
     fn denied(&self, error: &Error, permission: Permission, tenant: Option<TenantId>) {
         let (action, severity) = match error.code {
             Code::NotFound | Code::SupportConsentRequired => ("WORKSPACE_ACCESS_DENIED", Severity::High),
@@ -124,6 +126,11 @@ impl Caller {
             Code::Forbidden => ("RESOURCE_ACCESS_DENIED", Severity::Medium),
             _ => return,
         };
+        let minute = Timestamp::now().as_second() / 60;
+        let same = format!("{minute} {action} {tenant:?} {} {}", permission.as_str(), self.actor.name());
+        if !self.api.sees_first(&Sha256::digest(same).into()) {
+            return;
+        }
         let mut entry = Entry::done(action, severity, None);
         if let Some(tenant) = tenant {
             entry = entry.to("tenant", tenant);

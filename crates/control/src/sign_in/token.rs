@@ -87,6 +87,11 @@ async fn begin(
         Some(email) => store::invited(change.tx(), &proven.issuer, email).await?,
         None => Vec::new(),
     };
+    // whoever came with the same token at the same time has taken them, and made the user
+    let known = match known {
+        None => store::user(change.tx(), &proven.issuer, &proven.subject, digest).await?,
+        known => known,
+    };
     if invited.is_empty() && known.is_none() {
         return Ok(None);
     }

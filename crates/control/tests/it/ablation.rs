@@ -32,7 +32,7 @@ impl Stage<'_> {
             Protection::Reach => self.status("GET", &b, &self.viewer, json!({})).await == 200,
             // a role does more than it may
             Protection::PermissionCheck => {
-                let body = json!({ "name": "mine", "role": "Admin" });
+                let body = json!({ "name": "mine", "role": "Viewer" });
                 self.status("POST", &format!("{a}/keys"), &self.viewer, body).await == 201
             }
             // H-02: path and header disagree

@@ -125,7 +125,11 @@ async fn an_invitation_is_taken_by_whoever_the_issuer_says_the_address_is() {
         get(&scene, &tenant_path, &stranger).await.is(404);
     }
     let bob = sign(1, &claims(ISSUER, json!(true)));
+    // a page that loads sends several requests at once: all of them are his
+    let (one, two) = tokio::join!(get(&scene, &tenant_path, &bob), get(&scene, &tenant_path, &bob));
+    assert_eq!((one.status, two.status), (200, 200));
     get(&scene, &tenant_path, &bob).await.is(200);
+    assert_eq!(scene.actions("USER_LOGIN", 2).await.len(), 2, "ada's and his");
     assert_eq!(get(&scene, &place, &ada).await.is(200).body["items"], json!([]));
     // taken once: another subject with the address is nobody
     let thief = token("thief", &json!({ "email": "bob@acme.test", "email_verified": true }));
@@ -143,6 +147,9 @@ async fn an_invitation_is_taken_by_whoever_the_issuer_says_the_address_is() {
     scene.database.execute("UPDATE tenantry_control.invitation SET expires_at = now() - interval '1 second'").await;
     let late = token("late", &json!({ "email": "late@acme.test", "email_verified": true }));
     get(&scene, &tenant_path, &late).await.is(404);
+    // and is no reason not to invite again
+    let again = json!({ "issuer": ISSUER, "email": "late@acme.test", "role": "Viewer" });
+    scene.call("POST", &place).key(&ada).json(&again).send().await.is(201);
     let strangers = scene.actions("USER_LOGIN_FAILED", 1).await;
     assert!(strangers.iter().all(|s| !s.2.to_string().contains('@')), "{strangers:?}");
 }

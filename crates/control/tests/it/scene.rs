@@ -103,10 +103,14 @@ fn pair(seed: u8) -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()
 }
 
+/// The public half of the key of this seed, as a JWK has it.
+pub(crate) fn public(seed: u8) -> String {
+    URL_SAFE_NO_PAD.encode(pair(seed).public_key().as_ref())
+}
+
 /// An issuer whose tokens are signed with the key of this seed.
 pub(crate) fn issuer(name: &str, seed: u8) -> Arc<IssuerSettings> {
-    let x = URL_SAFE_NO_PAD.encode(pair(seed).public_key().as_ref());
-    let set = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x }] });
+    let set = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k", "x": public(seed) }] });
     let parts = IssuerParts {
         issuer: name.into(),
         audiences: vec!["tenantry".into()],

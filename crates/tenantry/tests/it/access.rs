@@ -129,3 +129,62 @@ async fn signing_keys_are_rotated_from_the_shell_and_the_database_takes_the_new_
         serde_json::from_str(&run(&case, &control, &["signing-key", "list", "--format", "json"], 0)).unwrap();
     assert_eq!(list["keys"].as_array().unwrap().iter().filter(|k| k["counts"] == true).count(), 1, "{list}");
 }
+
+/// A key set with this key in it, and a token signed with that key.
+fn issued(subject: &str) -> (String, String) {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+    let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+    let set = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x }] }).to_string();
+    let claims =
+        json!({ "iss": "https://id.test", "aud": "tenantry", "exp": 4_000_000_000_u64, "sub": subject, "iat": 1 });
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", encode(json!({ "alg": "EdDSA", "kid": "k" })), encode(claims));
+    let signature = URL_SAFE_NO_PAD.encode(pair.sign(message.as_bytes()).as_ref());
+    (set, format!("{message}.{signature}"))
+}
+
+#[tokio::test]
+async fn members_and_support_from_the_shell() {
+    let case = case("members", "").await;
+    let (set, ada) = issued("ada");
+    case.write("keys.json", &set);
+    let issuer = "[control.issuers.test]\nissuer = \"https://id.test\"\naudiences = [\"tenantry\"]\n\
+                  algorithms = [\"EdDSA\"]\njwks_file = \"keys.json\"\n";
+    case.write("tenantry.toml", &format!("{BASE}{issuer}"));
+    let control = Both::alone(&case, &conninfo(&case.db.target()));
+    let as_ada = |arguments: &[&str], code: i32| {
+        let mut command = case.tenantry(arguments);
+        command.env("TENANTRY_API", format!("http://{}", control.api)).env("TENANTRY_API_KEY", &ada);
+        let output = wanted(command, code);
+        if code == 2 { text(&output.stderr) } else { text(&output.stdout) }
+    };
+    run(&case, &control, &["tenant", "create", "acme"], 0);
+    assert!(as_ada(&["member", "list", "acme"], 2).contains("X-Tenant-ID"));
+    let added = run(&case, &control, &["member", "add", "acme", "ada", "--role", "admin"], 0);
+    assert!(added.contains("belongs to acme as Admin"), "{added}");
+    let bob = as_ada(&["member", "add", "acme", "bob", "--role", "viewer"], 0);
+    let bob = bob.split(' ').next().unwrap();
+    assert!(as_ada(&["member", "invite", "acme", "eve@acme.test"], 0).contains("may join acme as Author until"));
+    let list = as_ada(&["member", "list", "acme"], 0);
+    assert!(list.contains("2 members of acme, 1 invited") && list.contains("eve@acme.test"), "{list}");
+    assert!(as_ada(&["member", "role", "acme", bob, "author"], 0).contains("as Author"));
+    assert!(as_ada(&["member", "remove", "acme", bob], 0).contains("no longer"));
+    let json: Value = serde_json::from_str(&as_ada(&["member", "list", "acme", "--format", "json"], 0)).unwrap();
+    let id = json["members"][0]["userId"].as_str().unwrap();
+    assert!(as_ada(&["member", "remove", "acme", id], 2).contains("docs/errors/last-admin.md"));
+
+    assert!(run(&case, &control, &["member", "list", "acme"], 2).contains("docs/errors/support-consent-required.md"));
+    let ask = ["support", "ask", "acme", "--reason", "ticket 4711: no mail"];
+    let asked = run(&case, &control, &ask, 0);
+    let support = asked.split(' ').nth(2).unwrap().to_owned();
+    assert!(run(&case, &control, &["support", "consent", "acme", &support], 2).contains("docs/errors/forbidden.md"));
+    assert!(as_ada(&["support", "consent", "acme", &support], 0).contains("is granted until"));
+    assert!(run(&case, &control, &["member", "list", "acme"], 0).contains("1 members of acme"));
+    assert!(as_ada(&["audit", "list", "acme", "--action", "WORKSPACE_ACCESS"], 0).contains("WORKSPACE_ACCESS"));
+    assert!(as_ada(&["support", "end", "acme", &support], 0).contains("is ended"));
+    assert!(as_ada(&["support", "list", "acme"], 0).contains("ticket 4711"));
+    run(&case, &control, &["audit", "list", "acme"], 2);
+}

@@ -164,14 +164,13 @@ fn statements(how: Tampering) -> &'static [&'static str] {
         Tampering::Delete => &["DELETE FROM tenantry_audit.entry WHERE number =
                                 (SELECT max(e.number) FROM tenantry_audit.entry e
                                  JOIN tenantry_audit.entry l ON l.chain = e.chain AND l.sequence = e.sequence + 1)"],
+        // back to the signature before, so that what is left is whole in itself
         Tampering::Truncate => &[
             "DELETE FROM tenantry_audit.checkpoint c USING
-                 (SELECT DISTINCT ON (chain) chain, sequence FROM tenantry_audit.entry WHERE sequence IS NOT NULL
-                  ORDER BY chain, sequence DESC) l
-             WHERE c.chain = l.chain AND c.sequence >= l.sequence",
-            "DELETE FROM tenantry_audit.entry e USING
-                 (SELECT chain, max(sequence) AS sequence FROM tenantry_audit.entry GROUP BY chain) l
-             WHERE e.chain = l.chain AND e.sequence = l.sequence",
+                 (SELECT chain, max(sequence) AS sequence FROM tenantry_audit.checkpoint WHERE kind = 'head' GROUP BY chain) l
+             WHERE c.chain = l.chain AND c.sequence = l.sequence AND c.kind = 'head'",
+            "DELETE FROM tenantry_audit.entry e WHERE e.sequence >
+                 (SELECT coalesce(max(c.sequence), 0) FROM tenantry_audit.checkpoint c WHERE c.chain = e.chain)",
         ],
         Tampering::Swap => &["UPDATE tenantry_audit.entry e
                               SET body = o.body, action = o.action, severity = o.severity, occurred_at = o.occurred_at

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde_json::{Value, json};
 use tenantry_blueprint::registry::Registry;
-use tenantry_control::{Control, Secret, Settings};
+use tenantry_control::{Control, Secret, Settings, SignIn};
 use tenantry_engine::bench::{Observer, Options, Scratch};
 use tenantry_model::Ident;
 use tenantry_pg::{Session, Target, connect_with};
@@ -133,6 +133,8 @@ pub async fn run(target: &Target, options: &Options, plan: &Plan, observer: &dyn
         connections: CONNECTIONS,
         application: Some(ground.target().with_login(login.as_str(), "bench-only")),
         validation_age: Duration::ZERO,
+        sign_in: SignIn::default(),
+        keeper: None,
     };
     let measured = measure(&ground, settings, plan, observer).await;
     admin.batch_execute(&format!("DROP DATABASE {} WITH (FORCE)", home.quoted())).await.context("drop it")?;

@@ -216,6 +216,11 @@ pub async fn verify(client: &Client, key: &VerifyingKey, outside: &[Checkpoint])
     verdict
 }
 
+/// Checks every chain as the transaction sees it that `client` is in: for whoever has changed something in it.
+pub async fn verify_here(client: &Client, key: &VerifyingKey, outside: &[Checkpoint]) -> Result<Verdict, AuditError> {
+    verify_snapshot(client, key, outside).await
+}
+
 async fn verify_snapshot(client: &Client, key: &VerifyingKey, outside: &[Checkpoint]) -> Result<Verdict, AuditError> {
     let mut verdict = Verdict::default();
     let mut inside = Vec::new();

@@ -10,6 +10,48 @@ pub enum Protection {
     PermissionCheck,
     /// A header may not name another tenant than the path.
     TenantHeader,
+    /// A token that is for a tenant is for that one alone.
+    TokenTenant,
+    /// A token is for us.
+    TokenAudience,
+    /// An invitation is taken by whoever the issuer says the address belongs to.
+    InvitedAddress,
+    /// Nobody gives more than he has.
+    GrantedRole,
+    /// A tenant keeps an Admin.
+    LastAdmin,
+    /// The platform looks inside a tenant with its consent alone.
+    SupportConsent,
+    /// A sign-in that was ended is over.
+    EndedSession,
+    /// A body holds what is known and nothing else.
+    UnknownFields,
+    /// A page token goes on for whoever it was made for.
+    PageOwner,
+    /// Without a credential nobody is anybody.
+    Credential,
+    /// A part is looked for in the tenant of its path alone.
+    PartOfTenant,
+}
+
+impl Protection {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Reach,
+        Self::PermissionCheck,
+        Self::TenantHeader,
+        Self::TokenTenant,
+        Self::TokenAudience,
+        Self::InvitedAddress,
+        Self::GrantedRole,
+        Self::LastAdmin,
+        Self::SupportConsent,
+        Self::EndedSession,
+        Self::UnknownFields,
+        Self::PageOwner,
+        Self::Credential,
+        Self::PartOfTenant,
+    ];
 }
 
 /// A moment between two steps of writing a limit, at which a process may die.

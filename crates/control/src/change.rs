@@ -1,7 +1,9 @@
 //! The one way to read ([`View`]) and the one way to write ([`Change`]). Each is made from a [`Granted`] alone, so
 //! nobody reads or writes who was not asked whether he may; and a change without an audit entry is not committed.
 
-use crate::access::Granted;
+use axum::http::StatusCode;
+
+use crate::access::{Actor, Granted};
 use crate::audit::{self, Context, Entry};
 use crate::db::{Db, Tx};
 use crate::error::Error;
@@ -64,6 +66,21 @@ impl Change {
         audit::record(&mut self.tx, self.granted.actor(), &self.context, entry).await?;
         self.recorded = true;
         Ok(())
+    }
+
+    /// Writes an audit entry about what somebody else did who has no grant: a user who signs in.
+    pub(crate) async fn audit_by(&mut self, actor: &Actor, entry: Entry) -> Result<(), Error> {
+        audit::record(&mut self.tx, actor, &self.context, entry).await?;
+        self.recorded = true;
+        Ok(())
+    }
+
+    /// Makes it last where nobody waits for an answer that is kept. Nothing recorded, nothing kept.
+    pub(crate) async fn finish(self) -> Result<(), Error> {
+        if !self.recorded {
+            return Ok(());
+        }
+        self.commit(Reply::empty(StatusCode::NO_CONTENT)).await.map(drop)
     }
 
     /// Writes an event.

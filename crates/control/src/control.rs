@@ -21,6 +21,8 @@ use crate::http::{self, Api};
 use crate::quotas::application::Application;
 use crate::quotas::{self, Quotas};
 use crate::secret::Secret;
+use crate::sign_in::{Mode, SignIn};
+use crate::signing::Keeper;
 
 /// What it needs to start.
 #[derive(Clone, Debug)]
@@ -35,6 +37,10 @@ pub struct Settings {
     pub application: Option<Target>,
     /// How old the numbers may be behind a validation that is clearly allowed; zero asks the database each time.
     pub validation_age: Duration,
+    /// Who may sign in, and how.
+    pub sign_in: SignIn,
+    /// The application's database, as a member of the role that keeps the signing keys of tenant contexts.
+    pub keeper: Option<Target>,
 }
 
 /// A control plane.
@@ -52,7 +58,9 @@ impl Control {
         let first_key = first_key(&db, &settings.secret).await?;
         let connections = settings.connections;
         let application = settings.application.map(|target| Application::new(target, connections)).transpose()?;
-        Ok(Self { api: Api::new(db, settings.secret, Quotas::new(application, settings.validation_age)), first_key })
+        let quotas = Quotas::new(application, settings.validation_age);
+        let keeper = settings.keeper.map(Keeper::new);
+        Ok(Self { api: Api::new(db, settings.secret, settings.sign_in, quotas, keeper), first_key })
     }
 
     /// The operator's key, if this start made the first one. It is kept nowhere.
@@ -75,12 +83,22 @@ impl Control {
         quotas::round(&self.api, quotas::Due { look: true, note: true }).await
     }
 
-    /// Serves until told to stop; requests that were begun are answered.
+    /// Serves until told to stop; requests that were begun are answered. Where nobody is asked who he is, nobody beyond
+    /// this machine is served.
     pub async fn serve(
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), std::io::Error> {
+        if self.api.sign_in().mode == Mode::Anonymous {
+            if !listener.local_addr()?.ip().is_loopback() {
+                let what = "a control plane that asks nobody who he is listens on the loopback alone";
+                return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, what));
+            }
+            tracing::warn!(
+                "the control plane asks nobody who he is: whoever reaches this machine's loopback is its operator"
+            );
+        }
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let keeper = tokio::spawn(quotas::keep(self.api.clone()));
         let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
@@ -101,6 +119,10 @@ impl Control {
             crate::quotas::store::STATEMENTS,
             crate::tenants::store::STATEMENTS,
             crate::http::idempotency::STATEMENTS,
+            crate::sign_in::store::STATEMENTS,
+            crate::users::store::STATEMENTS,
+            crate::members::store::STATEMENTS,
+            crate::support::store::STATEMENTS,
         ];
         stores.concat()
     }

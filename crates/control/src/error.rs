@@ -52,6 +52,8 @@ codes! {
     TenantContradiction "TENANT_CONTRADICTION" 403 Denied "Two tenants are named";
     /// The caller's tenant is suspended.
     TenantSuspended "TENANT_SUSPENDED" 403 Denied "The tenant is suspended";
+    /// The tenant has not agreed.
+    SupportConsentRequired "SUPPORT_CONSENT_REQUIRED" 403 Denied "The tenant has not agreed";
     /// Absent, or not the caller's.
     NotFound "NOT_FOUND" 404 Missing "There is no such thing";
     /// Another method.
@@ -62,6 +64,8 @@ codes! {
     SlugTaken "SLUG_TAKEN" 409 Conflict "The slug cannot be had";
     /// The state does not allow it.
     StateConflict "STATE_CONFLICT" 409 Conflict "It does not fit the state";
+    /// Nobody would be left to run the tenant.
+    LastAdmin "LAST_ADMIN" 409 Conflict "A tenant keeps an Admin";
     /// Somebody else is at it.
     Busy "BUSY" 409 Conflict "Somebody else is changing it";
     /// It changed since it was read.
@@ -80,6 +84,8 @@ codes! {
     QuotaExceeded "QUOTA_EXCEEDED" 429 Quota "The quota is used up";
     /// A fault of ours.
     Internal "INTERNAL" 500 Bug "A fault of tenantry";
+    /// The issuer's keys cannot be had.
+    IdentityUnavailable "IDENTITY_UNAVAILABLE" 503 Unavailable "The credential cannot be checked now";
     /// Something does not answer.
     Unavailable "UNAVAILABLE" 503 Unavailable "Not now";
 }

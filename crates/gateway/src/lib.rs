@@ -27,7 +27,6 @@ mod buffer;
 mod client;
 mod decide;
 mod digits;
-mod fetch;
 mod h1;
 mod h2;
 mod identify;

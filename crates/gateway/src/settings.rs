@@ -11,11 +11,11 @@ use tenantry_edge::directory::Directory;
 use tenantry_model::token::ContextKey;
 
 pub use crate::acme::{AcmeSettings, Challenge};
-pub use crate::authenticate::issuer::{IssuerError, IssuerParts, IssuerSettings, KeySource};
 pub use crate::authenticate::webhook::{WebhookScheme, WebhookSettings};
 pub use crate::protect::cors::CorsSettings;
 pub use crate::stamp::context::{ContextAlgorithm, ContextSettings};
 pub use tenantry_cache::{Redis as RedisSettings, Secret as CacheSecret, Settings as CacheSettings};
+pub use tenantry_issuer::{IssuerError, IssuerParts, IssuerSettings, KeySource};
 pub use tenantry_trace::{Sampler, Settings as ExporterSettings};
 
 /// Everything.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, audit, bench, check, complete, completions, doctor, domains, inspect, key, man, plan, plans, quota,
-    registry, rollback, serve, status, tenant, tenants, up, verify,
+    apply, audit, bench, check, complete, completions, doctor, domains, inspect, key, man, member, plan, plans, quota,
+    registry, rollback, serve, signing_key, status, support, tenant, tenants, up, verify,
 };
 use crate::output::Format;
 
@@ -84,6 +84,9 @@ pub(crate) enum Command {
     Key(key::Args),
     Plans(plans::Args),
     Quota(quota::Args),
+    Member(member::Args),
+    Support(support::Args),
+    SigningKey(signing_key::Args),
     Tenants(tenants::Args),
     Domains(domains::Args),
     Registry(registry::Args),

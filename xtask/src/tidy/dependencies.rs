@@ -15,9 +15,13 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tenantry-audit", &["tenantry-model", "tenantry-pg"]),
     ("tenantry-cache", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
     ("tenantry-trace", &["tenantry-model"]),
-    ("tenantry-gateway", &["tenantry-model", "tenantry-wire", "tenantry-edge", "tenantry-cache", "tenantry-trace"]),
+    ("tenantry-issuer", &[]),
+    (
+        "tenantry-gateway",
+        &["tenantry-model", "tenantry-wire", "tenantry-edge", "tenantry-issuer", "tenantry-cache", "tenantry-trace"],
+    ),
     ("tenantry-client", &["tenantry-model", "tenantry-pg", "tenantry-edge"]),
-    ("tenantry-control", &["tenantry-audit", "tenantry-model", "tenantry-pg", "tenantry-wire"]),
+    ("tenantry-control", &["tenantry-audit", "tenantry-issuer", "tenantry-model", "tenantry-pg", "tenantry-wire"]),
     ("tenantry-embedded", &["tenantry-model"]),
     ("tenantry-engine", &["tenantry-model", "tenantry-blueprint", "tenantry-pg", "tenantry-wire"]),
     (
@@ -30,6 +34,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "tenantry-engine",
             "tenantry-embedded",
             "tenantry-edge",
+            "tenantry-issuer",
             "tenantry-wire",
             "tenantry-proxy",
             "tenantry-control",

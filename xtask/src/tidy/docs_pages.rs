@@ -10,8 +10,9 @@ pub(super) fn check(tree: &Tree) -> Vec<String> {
     let checks = entries(tree, "crates/engine/src/verify/attacks/").filter_map(attack_id);
     let of_proxy = entries(tree, "crates/engine/src/verify/proxy/attacks/").filter_map(attack_id);
     let of_gateway = entries(tree, "crates/engine/src/verify/gateway/attacks/").filter_map(attack_id);
+    let of_api = entries(tree, "crates/engine/src/verify/api/attacks/").filter_map(attack_id);
     let mut found = compare(tree, "docs/hazards/", hazards.collect());
-    found.extend(compare(tree, "docs/checks/", checks.chain(of_proxy).chain(of_gateway).collect()));
+    found.extend(compare(tree, "docs/checks/", checks.chain(of_proxy).chain(of_gateway).chain(of_api).collect()));
     found.extend(compare(
         tree,
         "docs/errors/",

@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 
 use super::key::NewKey;
 use super::store::{self, ApiKey, Kept};
-use super::{Permission, Role, key};
+use super::{Granted, Permission, Role, key};
+use crate::ablation::{Protection, removed};
 use crate::audit::{Entry, Severity};
 use crate::change::{Change, View};
 use crate::error::{Code, Error};
@@ -71,6 +72,9 @@ async fn create(caller: Caller, Id(tenant): Id, body: Body<KeyRequest>) -> Resul
     if request.role.is_of_platform() {
         return Err(Error::field("role", "a key of a tenant is Admin, WorkspaceManager, Author or Viewer"));
     }
+    if !granted.may_give(request.role) {
+        return Err(Error::new(Code::Forbidden, "this role may do more than you may: nobody gives more than he has"));
+    }
     if request.expires_at.is_some_and(|at| at <= Timestamp::now()) {
         return Err(Error::field("expiresAt", "give a time in the future, or leave it out"));
     }
@@ -108,13 +112,27 @@ async fn rotate(
 async fn revoke(caller: Caller, Path((tenant, id)): Path<(String, String)>) -> Result<Reply, Error> {
     let tenant = caller.tenant_of(&tenant)?;
     let granted = caller.on_tenant(Permission::KeyManage, tenant).await?;
-    let mut change = caller.change(granted, None).await?;
-    if !store::revoke(change.tx(), tenant, &id).await? {
+    let mut change = caller.change(within(granted), None).await?;
+    let place = place(&change, tenant, &id).await?;
+    if !store::revoke(change.tx(), place, &id).await? {
         return Err(Error::not_found());
     }
     change.publishes();
     change.audit(Entry::done("KEY_REVOKED", Severity::High, Some(tenant)).to("apiKey", &id)).await?;
     change.commit(Reply::empty(StatusCode::NO_CONTENT)).await
+}
+
+/// Inside the tenant alone.
+fn within(granted: Granted) -> Granted {
+    if removed(Protection::PartOfTenant) { granted.widened() } else { granted }
+}
+
+/// Where a key is looked for: in the tenant of the path.
+async fn place(change: &Change, tenant: TenantId, id: &str) -> Result<TenantId, Error> {
+    if !removed(Protection::PartOfTenant) {
+        return Ok(tenant);
+    }
+    Ok(store::find(change.tx(), id).await?.and_then(|key| key.tenant).unwrap_or(tenant))
 }
 
 struct Wanted<'a> {

@@ -12,9 +12,9 @@ mod permission;
 mod role;
 pub(crate) mod store;
 
-pub use actor::{Actor, ActorKind, Reach};
+pub use actor::{Actor, ActorKind, Claim, Member, Reach, Support};
 pub use grant::Granted;
 pub(crate) use grant::{on_platform, on_tenant};
-pub use permission::{Permission, Permissions};
+pub use permission::{Inner, Permission, Permissions};
 pub use role::Role;
 pub use store::ApiKey;

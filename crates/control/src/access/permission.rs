@@ -2,7 +2,7 @@
 
 /// Declares the permissions and the list of them.
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident $text:literal $($inner:ident)?;)*) => {
         /// Something that can be allowed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Permission { $($(#[$doc])* $name),* }
@@ -15,8 +15,27 @@ macro_rules! permissions {
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text),* }
             }
+
+            /// Whether it is about what is inside a tenant.
+            pub fn inner(self) -> Inner {
+                match self { $(Self::$name => permissions!(@inner $($inner)?)),* }
+            }
         }
     };
+    (@inner) => { Inner::No };
+    (@inner $inner:ident) => { Inner::$inner };
+}
+
+/// Whether a permission is about what is inside a tenant: its people, keys and log, where the platform has no business
+/// without the tenant's consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inner {
+    /// It is about the tenant as the platform knows it.
+    No,
+    /// It looks inside.
+    Look,
+    /// It changes what is inside.
+    Change,
 }
 
 permissions! {
@@ -37,15 +56,29 @@ permissions! {
     /// Delete and restore.
     TenantDelete "tenant:delete";
     /// See which keys there are.
-    KeyRead "key:read";
+    KeyRead "key:read" Look;
     /// Make, rotate and revoke keys.
-    KeyManage "key:manage";
+    KeyManage "key:manage" Change;
     /// See the platform's own keys, and make them.
     PlatformKeyManage "platform-key:manage";
     /// See who belongs to a tenant.
-    MemberRead "member:read";
+    MemberRead "member:read" Look;
     /// Say who belongs to a tenant.
-    MemberManage "member:manage";
+    MemberManage "member:manage" Change;
+    /// See the platform's users.
+    UserRead "user:read";
+    /// Make, change and remove users, and say who is an operator.
+    UserManage "user:manage";
+    /// See which signing keys there are.
+    SigningKeyRead "signing-key:read";
+    /// Make and revoke signing keys: whoever has one can be any tenant.
+    SigningKeyManage "signing-key:manage";
+    /// Ask a tenant to be let in.
+    SupportAsk "support:ask";
+    /// See who was let in, and who asks.
+    SupportRead "support:read";
+    /// Let an operator in, or turn him out. For people: no key can.
+    SupportConsent "support:consent";
     /// Read plans.
     PlanRead "plan:read";
     /// Make and change plans.
@@ -61,9 +94,9 @@ permissions! {
     /// Read what was used.
     UsageRead "usage:read";
     /// Read the audit log.
-    AuditRead "audit:read";
+    AuditRead "audit:read" Look;
     /// Take it away as a file.
-    AuditExport "audit:export";
+    AuditExport "audit:export" Look;
     /// Change how long it is kept.
     AuditManage "audit:manage";
     /// Read alerts.
@@ -71,9 +104,9 @@ permissions! {
     /// Change alerts.
     AlertManage "alert:manage";
     /// See webhooks.
-    WebhookRead "webhook:read";
+    WebhookRead "webhook:read" Look;
     /// Change webhooks.
-    WebhookManage "webhook:manage";
+    WebhookManage "webhook:manage" Change;
     /// Read bills.
     BillingRead "billing:read";
     /// Change how it is billed.
@@ -99,6 +132,22 @@ impl Permissions {
     /// Whether one is among them.
     pub fn has(self, permission: Permission) -> bool {
         self.0 & 1 << permission as u64 != 0
+    }
+
+    /// Whether all of those are among them.
+    pub fn covers(self, other: Self) -> bool {
+        other.0 & !self.0 == 0
+    }
+
+    /// Without what looks inside tenants, or changes what is there.
+    pub(crate) fn without(self, inner: Inner) -> Self {
+        let gone = Self::of(Permission::ALL.iter().copied().filter(|p| p.inner() == inner));
+        Self(self.0 & !gone.0)
+    }
+
+    /// Without one.
+    pub(crate) fn except(self, permission: Permission) -> Self {
+        Self(self.0 & !Self::of([permission]).0)
     }
 
     /// Both together.

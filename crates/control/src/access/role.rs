@@ -50,6 +50,11 @@ impl Role {
         Permissions::of(Permission::ALL.iter().copied().filter(|p| self.allows(*p)))
     }
 
+    /// What it allows to an API key: consent is a person's.
+    pub fn permissions_of_key(self) -> Permissions {
+        self.permissions().except(Permission::SupportConsent)
+    }
+
     fn allows(self, permission: Permission) -> bool {
         use Permission as P;
         let looks = matches!(
@@ -60,7 +65,13 @@ impl Role {
         let runs = works
             || matches!(
                 permission,
-                P::TenantUpdate | P::AuditRead | P::KeyRead | P::AlertManage | P::WebhookRead | P::BillingRead
+                P::TenantUpdate
+                    | P::AuditRead
+                    | P::KeyRead
+                    | P::AlertManage
+                    | P::WebhookRead
+                    | P::BillingRead
+                    | P::SupportRead
             );
         let owns = runs
             || matches!(
@@ -72,9 +83,11 @@ impl Role {
                     | P::AuditExport
                     | P::WebhookManage
                     | P::BillingManage
+                    | P::SupportConsent
             );
         match self {
-            Self::Operator => true,
+            // whoever asks to be let in does not answer himself
+            Self::Operator => permission != P::SupportConsent,
             Self::Admin => owns,
             Self::WorkspaceManager => runs,
             Self::Author => works,
@@ -85,18 +98,35 @@ impl Role {
 
 #[cfg(test)]
 mod tests {
+    use super::super::permission::Inner;
     use super::*;
+
+    #[test]
+    fn nobody_below_has_what_somebody_above_has_not() {
+        for pair in Role::ALL[1..].windows(2) {
+            assert!(pair[0].permissions().covers(pair[1].permissions()), "{pair:?}");
+            assert!(!pair[1].permissions().covers(pair[0].permissions()), "{pair:?}");
+        }
+        assert!(Role::Operator.permissions().covers(Role::Admin.permissions_of_key()));
+        assert!(!Role::Operator.permissions().covers(Role::Admin.permissions()));
+    }
 
     #[test]
     fn the_table_is_the_golden_one() {
         let mut table = format!("{:<22}", "");
         Role::ALL.iter().for_each(|r| table.push_str(&format!(" {:<16}", r.as_str())));
+        table.push_str(" inside");
         for permission in Permission::ALL {
             table = table.trim_end().to_owned() + &format!("\n{:<22}", permission.as_str());
             for role in Role::ALL {
                 let mark = if role.permissions().has(*permission) { "x" } else { "-" };
                 table.push_str(&format!(" {mark:<16}"));
             }
+            table.push_str(match permission.inner() {
+                Inner::No => " -",
+                Inner::Look => " look",
+                Inner::Change => " change",
+            });
         }
         let table = table.trim_end().to_owned() + "\n";
         if std::env::var("TENANTRY_BLESS").is_ok() {

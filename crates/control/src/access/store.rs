@@ -4,14 +4,23 @@ use jiff::Timestamp;
 use tenantry_pg::tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::actor::Support;
 use super::role::Role;
 use crate::db::{Tx, statements};
 use crate::error::Error;
 use crate::ids::TenantId;
 
 statements! {
-    PATH: "find out where a tenant stands" =
-        "SELECT path FROM tenantry_control.tenant WHERE id = $1";
+    STANDS: "find out where a tenant stands" =
+        "SELECT t.path, EXISTS (SELECT FROM tenantry_control.membership m
+                                WHERE m.tenant_id = ANY (t.path) AND m.role = 'Admin'),
+                s.id, s.reason
+         FROM tenantry_control.tenant t
+         LEFT JOIN LATERAL (
+             SELECT id, reason FROM tenantry_control.support_access
+             WHERE tenant_id = t.id AND actor = $2 AND status = 'granted' AND expires_at > now()
+             ORDER BY expires_at DESC LIMIT 1) s ON true
+         WHERE t.id = $1";
     FIND: "look for the key" =
         "SELECT k.tenant_id, k.role, k.secret_hash, t.status,
                 k.revoked_at IS NOT NULL OR coalesce(k.expires_at <= now(), false),
@@ -49,10 +58,24 @@ statements! {
          WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL";
 }
 
-/// A tenant and everybody above it, from the top; `None` if there is none.
-pub(crate) async fn path(tx: &Tx, tenant: TenantId) -> Result<Option<Vec<TenantId>>, Error> {
-    let row = tx.query_opt(&PATH, &[&tenant.0]).await?;
-    Ok(row.map(|r| r.get::<_, Vec<Uuid>>(0).into_iter().map(TenantId).collect()))
+/// Where a tenant stands, for somebody who asks.
+pub(crate) struct Stands {
+    /// The tenant and everybody above it, from the top.
+    pub(crate) path: Vec<TenantId>,
+    /// There is an Admin of it, or above it, who can be asked.
+    pub(crate) is_claimed: bool,
+    /// It has let whoever asks look inside.
+    pub(crate) support: Option<Support>,
+}
+
+/// Where the tenant stands; `None` if there is none.
+pub(crate) async fn stands(tx: &Tx, tenant: TenantId, actor: &str) -> Result<Option<Stands>, Error> {
+    let row = tx.query_opt(&STANDS, &[&tenant.0, &actor]).await?;
+    Ok(row.map(|r| Stands {
+        path: r.get::<_, Vec<Uuid>>(0).into_iter().map(TenantId).collect(),
+        is_claimed: r.get(1),
+        support: r.get::<_, Option<Uuid>>(2).map(|id| Support { id, reason: r.get(3) }),
+    }))
 }
 
 /// What is known of a key, to check one.

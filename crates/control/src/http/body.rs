@@ -28,6 +28,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         })?;
         // an empty body is an empty object: for requests that need to say nothing
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        #[cfg(feature = "ablation")]
+        if crate::ablation::removed(crate::ablation::Protection::UnknownFields) {
+            return Ok(Self { value: lenient(text)?, digest: Sha256::digest(text).into() });
+        }
         if !bytes.is_empty() && kind != "application/json" {
             return Err(Error::new(Code::MediaType, "send JSON, with Content-Type: application/json"));
         }
@@ -39,6 +43,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         })?;
         deserializer.end().map_err(|_| Error::field("body", "send one JSON document and nothing after it"))?;
         Ok(Self { value, digest: Sha256::digest(text).into() })
+    }
+}
+
+/// As if unknown fields were nothing: each is taken out until the rest fits.
+#[cfg(feature = "ablation")]
+fn lenient<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
+    let bad = |e: serde_json::Error| Error::field("body", without_values(&e.to_string()));
+    let mut value: serde_json::Value = serde_json::from_slice(text).map_err(bad)?;
+    loop {
+        let error = match serde_json::from_value(value.clone()) {
+            Ok(read) => return Ok(read),
+            Err(error) => error,
+        };
+        let message = error.to_string();
+        let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        if unknown.and_then(|name| value.as_object_mut()?.remove(name)).is_none() {
+            return Err(bad(error));
+        }
     }
 }
 

@@ -2,23 +2,27 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, FromRequestParts, Path};
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, Path};
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, HeaderName, IF_MATCH, USER_AGENT};
+use axum::http::header::{HeaderName, IF_MATCH, USER_AGENT};
 use axum::http::request::Parts;
+use jiff::Timestamp;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::Api;
 use super::idempotency::{KEY_BYTES_MAX, Once};
 use super::request_id::RequestId;
+use super::{Api, credential};
 use crate::ablation::{Protection, removed};
-use crate::access::{Actor, ActorKind, Granted, Permission, Reach, key, on_platform, on_tenant, store};
-use crate::audit::Context;
+use crate::access::{Actor, Granted, Permission, Reach, on_platform, on_tenant};
+use crate::audit::{Context, Entry, Outcome, Severity};
 use crate::change::Change;
-use crate::db::{Db, Scope};
+use crate::db::Db;
 use crate::error::{Code, Error};
 use crate::ids::TenantId;
 use crate::secret::Secret;
+use crate::sign_in::SignIn;
+use crate::signing::Keeper;
 
 /// Headers that may name a tenant. They never decide: they must agree.
 const TENANT_HEADERS: [&str; 3] = ["x-tenant-id", "x-workspace-id", "x-tenant"];
@@ -30,9 +34,13 @@ pub(crate) struct Caller {
     actor: Actor,
     context: Context,
     named: Option<TenantId>,
+    /// The only tenant there is, in a control plane for one.
+    only: Option<TenantId>,
     if_match: Option<String>,
     idempotency_key: Option<String>,
     target: String,
+    /// The same as the client wrote it.
+    asked: String,
 }
 
 impl FromRequestParts<Api> for Caller {
@@ -40,23 +48,17 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Error> {
         let context = context(parts);
-        let actor = match authenticate(&parts.headers, api).await {
-            Ok(actor) => actor,
-            Err(error) => {
-                if error.code == Code::Unauthenticated && parts.headers.contains_key(AUTHORIZATION) {
-                    api.refused(context, parts.uri.path());
-                }
-                return Err(error);
-            }
-        };
+        let actor = credential::actor(api, parts, &context).await?;
         Ok(Self {
             api: api.clone(),
             actor,
             context,
             named: named(&parts.headers)?,
+            only: api.sign_in().only_tenant(api.db()).await?,
             if_match: text(&parts.headers, IF_MATCH)?,
             idempotency_key: idempotency_key(&parts.headers)?,
             target: format!("{} {}", parts.method, parts.uri.path()),
+            asked: format!("{} {}", parts.method, asked_path(parts)),
         })
     }
 }
@@ -78,29 +80,83 @@ impl Caller {
         self.api.secret()
     }
 
-    /// Allowed for the platform?
-    pub(crate) fn on_platform(&self, permission: Permission) -> Result<Granted, Error> {
-        on_platform(&self.actor, permission)
+    /// Who may sign in, and how.
+    pub(crate) fn sign_in(&self) -> &SignIn {
+        self.api.sign_in()
     }
 
-    /// Allowed for this tenant?
+    /// The door to the signing keys in the application's database.
+    pub(crate) fn keeper(&self) -> Option<&Keeper> {
+        self.api.keeper()
+    }
+
+    /// Allowed for the platform?
+    pub(crate) fn on_platform(&self, permission: Permission) -> Result<Granted, Error> {
+        on_platform(&self.actor, permission).inspect_err(|error| self.denied(error, permission, None))
+    }
+
+    /// Allowed for this tenant? What is done under its consent stands in its log before anything else.
     pub(crate) async fn on_tenant(&self, permission: Permission, tenant: TenantId) -> Result<Granted, Error> {
+        let granted = self.decide(permission, tenant).await;
+        let granted = granted.inspect_err(|error| self.denied(error, permission, Some(tenant)))?;
+        if granted.actor().support().is_some() {
+            let entry = Entry::done("WORKSPACE_ACCESS", Severity::High, Some(tenant)).to("tenant", tenant);
+            let entry = entry.with(json!({ "request": self.asked, "permission": permission.as_str() }));
+            let mut change = Change::begin(self.db(), granted.clone(), self.context.clone(), None).await?;
+            change.audit(entry).await?;
+            change.finish().await?;
+        }
+        Ok(granted)
+    }
+
+    async fn decide(&self, permission: Permission, tenant: TenantId) -> Result<Granted, Error> {
         if self.named.is_some_and(|named| named != tenant) && !removed(Protection::TenantHeader) {
             let detail = "a header names another tenant than the path: leave it out, or make them agree";
             return Err(Error::new(Code::TenantContradiction, detail));
         }
+        if self.only.is_some_and(|only| only != tenant) {
+            return Err(Error::not_found());
+        }
         on_tenant(self.db(), &self.actor, permission, tenant).await
     }
 
-    /// The tenant of a request whose path names none: the credential's, which a header may repeat; an operator names it
-    /// in a header.
+    /// Writes down what was refused, for whoever watches the platform; the same of the same actor once a minute, so that
+    /// nobody fills the log or keeps others out of it. The tenant that was meant stands among the targets: whose log an
+    /// attempt belongs to is not for whoever tries to say.
+    fn denied(&self, error: &Error, permission: Permission, tenant: Option<TenantId>) {
+        let (action, severity) = match error.code {
+            Code::NotFound | Code::SupportConsentRequired => ("WORKSPACE_ACCESS_DENIED", Severity::High),
+            Code::TenantContradiction => ("UNAUTHORIZED_ACCESS_ATTEMPT", Severity::High),
+            Code::Forbidden => ("RESOURCE_ACCESS_DENIED", Severity::Medium),
+            _ => return,
+        };
+        let minute = Timestamp::now().as_second() / 60;
+        let same = format!("{minute} {action} {tenant:?} {} {}", permission.as_str(), self.actor.name());
+        if !self.api.sees_first(&Sha256::digest(same).into()) {
+            return;
+        }
+        let mut entry = Entry::done(action, severity, None);
+        if let Some(tenant) = tenant {
+            entry = entry.to("tenant", tenant);
+        }
+        entry.outcome = Outcome::Denied;
+        let more = json!({ "request": self.asked, "permission": permission.as_str() });
+        self.api.note(self.actor.clone(), self.context.clone(), entry.with(more));
+    }
+
+    /// The tenant of a request whose path names none: the only one there is, the credential's, or the only one its user
+    /// belongs to; a header may repeat it, and names it where there are several.
     pub(crate) fn own_tenant(&self) -> Result<TenantId, Error> {
-        match (self.actor.reach(), self.named) {
-            (Reach::Tenant(_, _) | Reach::Platform(_), Some(named)) => Ok(named),
-            (Reach::Tenant(own, _), None) => Ok(*own),
-            (Reach::Platform(_) | Reach::Nothing, _) => {
-                Err(Error::new(Code::TenantMissing, "name the tenant in the header X-Tenant-ID"))
-            }
+        if let Some(named) = self.named.or(self.only) {
+            return Ok(named);
+        }
+        let claimed = self.actor.claim().map(|c| c.tenant);
+        match (self.actor.reach(), claimed, self.actor.members()) {
+            (Reach::Tenant(own, _), ..) => Ok(*own),
+            // a token for a tenant that is not its user's
+            (_, Some(claimed), _) => claimed.ok_or_else(Error::not_found),
+            (Reach::Nothing, None, [only]) => Ok(only.tenant),
+            _ => Err(Error::new(Code::TenantMissing, "name the tenant in the header X-Tenant-ID")),
         }
     }
 
@@ -160,35 +216,10 @@ fn tenant_id(text: &str) -> Result<TenantId, Error> {
         .map_err(|_| Error::field("id", "give the tenant's id, a UUID like 0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"))
 }
 
-async fn authenticate(headers: &HeaderMap, api: &Api) -> Result<Actor, Error> {
-    let refused = || Error::new(Code::Unauthenticated, "send Authorization: Bearer with a valid API key");
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (given.next(), given.next()) else { return Err(refused()) };
-    let value = value.to_str().map_err(|_| refused())?;
-    let (scheme, credential) = value.split_once(' ').ok_or_else(refused)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(refused());
-    }
-    let id = key::id_of(credential).ok_or_else(refused)?;
-    let tx = api.db().read(Scope::Platform, "authentication").await?;
-    let known = store::find(&tx, id).await?;
-    tx.commit().await?;
-    let known = known.filter(|k| key::is_key(api.secret(), credential, &k.hash) && !k.ended).ok_or_else(refused)?;
-    let role = known.role.ok_or_else(refused)?;
-    let reach = match (known.tenant, known.status.as_deref()) {
-        (None, _) if role.is_of_platform() => Reach::Platform(role.permissions()),
-        (Some(tenant), Some("active")) if !role.is_of_platform() => Reach::Tenant(tenant, role.permissions()),
-        (Some(_), Some("suspended")) => {
-            return Err(Error::new(Code::TenantSuspended, "the tenant is suspended: ask whoever runs the platform"));
-        }
-        _ => return Err(refused()),
-    };
-    if known.note_use {
-        let tx = api.db().write(Scope::Platform, "authentication").await?;
-        store::used(&tx, id).await?;
-        tx.commit().await?;
-    }
-    Ok(Actor::new(ActorKind::Key(id.to_owned()), reach))
+/// The path as the client wrote it: routers have taken away what they matched.
+pub(super) fn asked_path(parts: &Parts) -> String {
+    let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.0.path());
+    path.chars().take(200).collect()
 }
 
 fn context(parts: &Parts) -> Context {

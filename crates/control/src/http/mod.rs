@@ -6,13 +6,16 @@
 
 pub(crate) mod body;
 pub(crate) mod caller;
+mod credential;
 pub(crate) mod idempotency;
 mod machine;
+mod noted;
 pub(crate) mod page;
 mod problem;
 pub(crate) mod query;
 pub(crate) mod reply;
 mod request_id;
+mod routes;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,25 +26,25 @@ use axum::http::HeaderValue;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::json;
-use tokio::sync::mpsc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use body::BODY_BYTES_MAX;
 pub use problem::Problem;
+pub use routes::ROUTES;
 
 use crate::access::Actor;
-use crate::audit::{self, Context, Entry, Outcome, Severity};
-use crate::db::{Db, Scope};
+use crate::audit::{Context, Entry};
+use crate::db::Db;
 use crate::error::{Code, Error};
 use crate::quotas::Quotas;
 use crate::secret::Secret;
+use crate::sign_in::SignIn;
+use crate::signing::Keeper;
 use machine::Counters;
+use noted::Notes;
 use request_id::RequestId;
 
-/// Refused logins that wait to be written; more are counted and dropped, so that an attacker cannot fill the memory.
-const REFUSED_WAITING_MAX: usize = 1_024;
 /// Longest request.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -54,16 +57,17 @@ struct Inner {
     db: Db,
     secret: Secret,
     counters: Counters,
+    notes: Notes,
+    sign_in: SignIn,
     quotas: Quotas,
-    refused: mpsc::Sender<(Context, String)>,
+    keeper: Option<Keeper>,
 }
 
 impl Api {
-    /// An API over this database; a task writes refused logins into the audit log.
-    pub(crate) fn new(db: Db, secret: Secret, quotas: Quotas) -> Self {
-        let (refused, waiting) = mpsc::channel(REFUSED_WAITING_MAX);
-        tokio::spawn(write_refused(db.clone(), waiting));
-        Self(Arc::new(Inner { db, secret, counters: Counters::default(), quotas, refused }))
+    /// An API over this database; a task writes what is refused into the audit log.
+    pub(crate) fn new(db: Db, secret: Secret, sign_in: SignIn, quotas: Quotas, keeper: Option<Keeper>) -> Self {
+        let notes = Notes::start(db.clone());
+        Self(Arc::new(Inner { db, secret, counters: Counters::default(), notes, sign_in, quotas, keeper }))
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -78,45 +82,50 @@ impl Api {
         &self.0.quotas
     }
 
+    pub(crate) fn sign_in(&self) -> &SignIn {
+        &self.0.sign_in
+    }
+
+    /// The door to the signing keys in the application's database.
+    pub(crate) fn keeper(&self) -> Option<&Keeper> {
+        self.0.keeper.as_ref()
+    }
+
     /// Somebody showed a credential that is none.
-    fn refused(&self, context: Context, path: &str) {
-        let path: String = path.chars().take(200).collect();
+    fn refused(&self, context: Context, entry: Entry) {
         self.0.counters.refused();
-        if self.0.refused.try_send((context, path)).is_err() {
-            tracing::warn!("a refused login was not written into the audit log: too many at once");
-        }
+        self.note(Actor::nobody(), context, entry);
+    }
+
+    /// Something was refused: it stands in the audit log a moment later.
+    pub(crate) fn note(&self, actor: Actor, context: Context, entry: Entry) {
+        self.0.notes.put(actor, context, entry);
+    }
+
+    /// Whether this digest was not seen before, as far as is remembered.
+    pub(crate) fn sees_first(&self, digest: &[u8; 32]) -> bool {
+        self.0.notes.sees_first(digest)
     }
 }
 
-/// Writes refused logins into the audit log for as long as the API lives.
-async fn write_refused(db: Db, mut waiting: mpsc::Receiver<(Context, String)>) {
-    while let Some((context, path)) = waiting.recv().await {
-        let mut entry = Entry::done("API_KEY_ACCESS_FAILED", Severity::Medium, None).with(json!({ "path": path }));
-        entry.outcome = Outcome::Denied;
-        let written = async {
-            let mut tx = db.write(Scope::Platform, "authentication").await?;
-            audit::record(&mut tx, &Actor::nobody(), &context, entry).await?;
-            tx.commit().await
-        };
-        if let Err(error) = written.await {
-            tracing::error!("a refused login was not written into the audit log: {error}");
-        }
-    }
+/// What there is about a tenant, below its id.
+fn of_tenants() -> OpenApiRouter<Api> {
+    crate::tenants::http::routes()
+        .merge(crate::access::http::routes())
+        .merge(crate::audit::http::routes())
+        .merge(crate::members::http::routes())
+        .merge(crate::support::http::routes())
+        .merge(crate::quotas::http::routes())
 }
 
 fn documented() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .nest("/api/tenants", of_tenants())
         .nest("/api/plans", crate::plans::http::routes())
+        .nest("/api/users", crate::users::http::routes())
+        .nest("/api/signing-keys", crate::signing::http::routes())
         .merge(crate::tenants::http::own_routes())
-}
-
-/// What is there under `/api/tenants`, and under its older spelling.
-fn of_tenants() -> OpenApiRouter<Api> {
-    crate::tenants::http::routes()
-        .merge(crate::access::http::routes())
-        .merge(crate::audit::http::routes())
-        .merge(crate::quotas::http::routes())
+        .merge(crate::sign_in::http::routes())
 }
 
 /// The OpenAPI document.
@@ -128,6 +137,7 @@ pub fn openapi() -> OpenApi {
          Failures are application/problem+json."
             .into(),
     );
+    routes::say(&mut document);
     document
 }
 

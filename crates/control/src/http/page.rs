@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use crate::ablation::{Protection, removed};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -36,7 +37,11 @@ pub(crate) fn read(secret: &Secret, bound: &str, token: &str) -> Result<Uuid, Er
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| bad())?;
     let (id, given) = bytes.split_at_checked(16).ok_or_else(bad)?;
     let id = Uuid::from_slice(id).map_err(|_| bad())?;
-    if bool::from(mac(secret, bound, id)[..].ct_eq(given)) { Ok(id) } else { Err(bad()) }
+    if bool::from(mac(secret, bound, id)[..].ct_eq(given)) || removed(Protection::PageOwner) {
+        Ok(id)
+    } else {
+        Err(bad())
+    }
 }
 
 fn mac(secret: &Secret, bound: &str, last: Uuid) -> [u8; MAC_BYTES] {

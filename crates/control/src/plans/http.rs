@@ -88,8 +88,8 @@ impl FromRequestParts<Api> for Key {
 /// Who has a tenant reads plans as that tenant does, the platform as a whole.
 async fn may_read(caller: &Caller) -> Result<Granted, Error> {
     match caller.actor().reach() {
-        Reach::Tenant(own, _) => caller.on_tenant(Permission::PlanRead, *own).await,
-        _ => caller.on_platform(Permission::PlanRead),
+        Reach::Platform(_) => caller.on_platform(Permission::PlanRead),
+        Reach::Tenant(..) | Reach::Nothing => caller.on_tenant(Permission::PlanRead, caller.own_tenant()?).await,
     }
 }
 

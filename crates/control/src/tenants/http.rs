@@ -137,8 +137,8 @@ impl FromRequestParts<Api> for Filter {
 async fn list(caller: Caller, filter: Filter) -> Result<Reply, Error> {
     // who has a tenant sees it and those below it; the platform sees all
     let granted = match caller.actor().reach() {
-        Reach::Tenant(own, _) => caller.on_tenant(Permission::TenantRead, *own).await?,
-        _ => caller.on_platform(Permission::TenantList)?,
+        Reach::Platform(_) => caller.on_platform(Permission::TenantList)?,
+        Reach::Tenant(..) | Reach::Nothing => caller.on_tenant(Permission::TenantRead, caller.own_tenant()?).await?,
     };
     let limit = page::size(filter.page_size)?;
     let words = filter.search.as_deref().map(words).transpose()?;
@@ -224,6 +224,7 @@ async fn create(caller: Caller, body: Body<NewTenant>) -> Result<Reply, Error> {
         updated_at: Timestamp::now(),
     };
     check(&tenant)?;
+    caller.sign_in().may_make(&tenant.slug)?;
     if parent.is_some() && tenant.subscription != Subscription::default() {
         // who may make a child may not choose what the platform is paid for it
         caller.on_platform(Permission::TenantSubscribe)?;

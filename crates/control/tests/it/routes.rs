@@ -1,44 +1,11 @@
 //! Every route of the OpenAPI document is tried by a stranger, by another tenant, and by every role. A route that is
-//! not in the table below fails the test: whoever adds one says what it needs.
+//! not in the table of `ROUTES` fails the test: whoever adds one says what it needs.
 
 use serde_json::{Value, json};
-use tenantry_control::access::{Permission, Role};
+use tenantry_control::ROUTES;
+use tenantry_control::access::Role;
 
-use crate::scene::Scene;
-
-/// What a route needs, and where: inside the tenant of its path, or on the platform.
-const ROUTES: &[(&str, &str, Permission, bool)] = &[
-    ("GET", "/api/tenants", Permission::TenantRead, false),
-    ("POST", "/api/tenants", Permission::TenantCreate, false),
-    ("GET", "/api/tenants/{id}", Permission::TenantRead, true),
-    ("PATCH", "/api/tenants/{id}", Permission::TenantUpdate, true),
-    ("DELETE", "/api/tenants/{id}", Permission::TenantDelete, true),
-    ("POST", "/api/tenants/{id}/suspend", Permission::TenantSuspend, true),
-    ("POST", "/api/tenants/{id}/resume", Permission::TenantSuspend, true),
-    ("POST", "/api/tenants/{id}/restore", Permission::TenantDelete, true),
-    ("GET", "/api/tenant", Permission::TenantRead, false),
-    ("GET", "/api/tenants/{id}/audit", Permission::AuditRead, true),
-    ("GET", "/api/tenants/{id}/keys", Permission::KeyRead, true),
-    ("POST", "/api/tenants/{id}/keys", Permission::KeyManage, true),
-    ("GET", "/api/plans", Permission::PlanRead, false),
-    ("POST", "/api/plans", Permission::PlanManage, false),
-    ("GET", "/api/plans/{key}", Permission::PlanRead, false),
-    ("PATCH", "/api/plans/{key}", Permission::PlanManage, false),
-    ("DELETE", "/api/plans/{key}", Permission::PlanManage, false),
-    ("POST", "/api/plans/{key}/retire", Permission::PlanManage, false),
-    ("GET", "/api/tenants/{id}/quota", Permission::QuotaRead, true),
-    ("PUT", "/api/tenants/{id}/quota", Permission::QuotaManage, true),
-    ("DELETE", "/api/tenants/{id}/quota", Permission::QuotaManage, true),
-    ("POST", "/api/tenants/{id}/quota/validate", Permission::QuotaUse, true),
-    ("POST", "/api/tenants/{id}/quota/reserve", Permission::QuotaUse, true),
-    ("POST", "/api/tenants/{id}/quota/commit", Permission::QuotaUse, true),
-    ("POST", "/api/tenants/{id}/quota/release", Permission::QuotaUse, true),
-    ("POST", "/api/tenants/{id}/quota/recalculate", Permission::QuotaManage, true),
-    ("GET", "/api/tenants/{id}/quota/analytics", Permission::QuotaRead, true),
-    ("GET", "/api/tenants/{id}/quota/report", Permission::QuotaRead, true),
-    ("DELETE", "/api/tenants/{id}/keys/{key}", Permission::KeyManage, true),
-    ("POST", "/api/tenants/{id}/keys/{key}/rotate", Permission::KeyManage, true),
-];
+use crate::scene::{ISSUER, Scene, token};
 
 /// Method and path of every route, from the document.
 fn documented() -> Vec<(String, String)> {
@@ -61,8 +28,23 @@ fn body(method: &str, path: &str) -> Value {
         ("POST", p) if p.ends_with("/commit") || p.ends_with("/release") => {
             json!({ "reservationId": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d" })
         }
+        ("POST", "/api/users") => json!({ "issuer": ISSUER, "subject": "s" }),
+        ("POST", p) if p.ends_with("/members") => json!({ "issuer": ISSUER, "subject": "s", "role": "Viewer" }),
+        ("POST", p) if p.ends_with("/invitations") => {
+            json!({ "issuer": ISSUER, "email": "s@example.com", "role": "Viewer" })
+        }
+        ("POST", p) if p.ends_with("/support") => json!({ "reason": "ticket 4711" }),
+        ("PATCH", p) if p.contains("/members/") => json!({ "role": "Viewer" }),
         _ => json!({}),
     }
+}
+
+/// The path for a tenant, with ids of nothing.
+fn at(path: &str, tenant: &str) -> String {
+    const NOTHING: &str = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4e";
+    let path =
+        path.replace("{id}", tenant).replace("{key}", "000000000000").replace("{user}", NOTHING).replace("{kid}", "7");
+    path.replace("{invitation}", NOTHING).replace("{support}", NOTHING)
 }
 
 #[test]
@@ -83,6 +65,14 @@ fn every_route_says_what_it_needs() {
     documented.sort();
     known.sort();
     assert_eq!(documented, known);
+    let document: Value = serde_json::to_value(tenantry_control::openapi()).unwrap();
+    for (method, path, permission, _) in ROUTES {
+        assert_eq!(
+            document["paths"][path][method.to_lowercase()]["x-permission"],
+            permission.as_str(),
+            "{method} {path}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -92,7 +82,7 @@ async fn strangers_get_nothing() {
     let bad = format!("tnt_live_000000000000_{}", "0".repeat(72));
     for (method, path) in documented() {
         for spelling in ["/api/tenant", "/api/workspace"] {
-            let path = path.replace("{id}", &tenant).replace("{key}", "000000000000").replace("/api/tenant", spelling);
+            let path = at(&path, &tenant).replace("/api/tenant", spelling);
             let send = || scene.call(&method, &path).json(&body(&method, &path));
             assert_eq!(send().send().await.is(401).headers["www-authenticate"], "Bearer");
             send().key(&bad).send().await.is(401);
@@ -111,7 +101,7 @@ async fn every_route_as_another_tenant_and_as_every_role() {
     for role in Role::ALL.iter().filter(|r| !r.is_of_platform()) {
         let (_, key) = scene.key(&own, role.as_str()).await;
         for (method, path, permission, inside) in ROUTES {
-            let at = |tenant: &str| path.replace("{id}", tenant).replace("{key}", "000000000000");
+            let at = |tenant: &str| at(path, tenant);
             let send = |path: String| scene.call(method, &path).key(&key).json(&body(method, &path)).send();
             if *inside {
                 let foreign = send(at(&other)).await;
@@ -120,8 +110,40 @@ async fn every_route_as_another_tenant_and_as_every_role() {
                 assert_eq!(foreign.text("detail"), absent.text("detail"));
             }
             let answer = send(at(&own)).await;
-            let allowed = role.permissions().has(*permission);
+            let allowed = role.permissions_of_key().has(*permission);
             assert_eq!(answer.status != 403, allowed, "{method} {path} as {role:?}: {:?}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_as_a_user_of_every_role_and_as_a_stranger() {
+    let scene = Scene::new("people").await;
+    let (own, other) = (scene.tenant("own").await, scene.tenant("other").await);
+    for role in Role::ALL.iter().rev().filter(|r| !r.is_of_platform()) {
+        scene.member(&own, role.as_str(), role.as_str()).await;
+    }
+    for who in Role::ALL.iter().map(|r| r.as_str()).filter(|r| *r != "Operator").chain(["nobody"]) {
+        let role = Role::parse(who);
+        for (method, path, permission, inside) in ROUTES {
+            // a sign-in of its own for each: one of the routes ends it
+            let person = token(who, &json!({ "jti": format!("{who} {method} {path}") }));
+            let send = |path: String| scene.call(method, &path).key(&person).json(&body(method, &path)).send();
+            if *inside {
+                let foreign = send(at(path, &other)).await;
+                let absent = send(at(path, "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d")).await;
+                assert_eq!((foreign.status, absent.status), (404, 404), "{method} {path} as {who}");
+                assert_eq!(foreign.text("detail"), absent.text("detail"));
+            }
+            let answer = send(at(path, &own)).await;
+            match role {
+                Some(role) => {
+                    let allowed = role.permissions().has(*permission);
+                    assert_eq!(answer.status != 403, allowed, "{method} {path} as {who}: {:?}", answer.body);
+                }
+                None if *inside => drop(answer.is(404)),
+                None => assert!(matches!(answer.status, 200 | 204 | 400 | 403 | 409), "{method} {path}: {answer:?}"),
+            }
         }
     }
 }

@@ -1,12 +1,17 @@
 //! A control plane of a test: its own database, and callers of every kind.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tenantry_control::{Control, Secret, Settings};
+use tenantry_control::{Control, Mode, Secret, Settings, SignIn};
+use tenantry_issuer::{IssuerParts, IssuerSettings, KeySource};
 use tenantry_pg::Target;
 use tenantry_testkit::{Database, postgres};
 use tower::ServiceExt;
@@ -93,13 +98,70 @@ impl Call<'_> {
     }
 }
 
+/// The issuer of most tests, and another one.
+pub(crate) const ISSUER: &str = "https://id.test";
+pub(crate) const OTHER_ISSUER: &str = "https://other.test";
+
+fn pair(seed: u8) -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()
+}
+
+/// The public half of the key of this seed, as a JWK has it.
+pub(crate) fn public(seed: u8) -> String {
+    URL_SAFE_NO_PAD.encode(pair(seed).public_key().as_ref())
+}
+
+/// An issuer whose tokens are signed with the key of this seed.
+pub(crate) fn issuer(name: &str, seed: u8) -> Arc<IssuerSettings> {
+    let set = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k", "x": public(seed) }] });
+    let parts = IssuerParts {
+        issuer: name.into(),
+        audiences: vec!["tenantry".into()],
+        algorithms: vec!["EdDSA".into()],
+        source: KeySource::Set(set.to_string()),
+        tenant_claims: vec!["tenant".into()],
+        tenant: None,
+        token_type: None,
+        client: None,
+    };
+    Arc::new(IssuerSettings::new(parts).unwrap())
+}
+
+/// A token of these claims, signed with the key of this seed.
+pub(crate) fn sign(seed: u8, claims: &Value) -> String {
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", encode(&json!({ "alg": "EdDSA", "kid": "k" })), encode(claims));
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(pair(seed).sign(message.as_bytes()).as_ref()))
+}
+
+/// A good token of the first issuer about somebody, with more claims or others.
+pub(crate) fn token(subject: &str, more: &Value) -> String {
+    let mut claims = json!({ "iss": ISSUER, "aud": "tenantry", "exp": 4_000_000_000_u64, "sub": subject, "iat": 1 });
+    claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    sign(1, &claims)
+}
+
+/// Two issuers, many tenants.
+pub(crate) fn two_issuers() -> SignIn {
+    SignIn { mode: Mode::MultiTenant, issuers: vec![issuer(ISSUER, 1), issuer(OTHER_ISSUER, 2)] }
+}
+
 impl Scene {
     pub(crate) async fn new(hint: &str) -> Self {
-        Self::with_application(hint, None).await
+        Self::with(hint, two_issuers()).await
     }
 
     /// One that holds limits in an application's database.
     pub(crate) async fn with_application(hint: &str, application: Option<Target>) -> Self {
+        Self::start(hint, two_issuers(), application).await
+    }
+
+    /// One where these may sign in.
+    pub(crate) async fn with(hint: &str, sign_in: SignIn) -> Self {
+        Self::start(hint, sign_in, None).await
+    }
+
+    async fn start(hint: &str, sign_in: SignIn, application: Option<Target>) -> Self {
         let database = postgres(MAJOR).database(hint).await;
         let settings = Settings {
             owner: database.target(),
@@ -107,6 +169,8 @@ impl Scene {
             connections: 4,
             application,
             validation_age: Duration::ZERO,
+            sign_in,
+            keeper: None,
         };
         let control = Control::start(settings.clone()).await.unwrap();
         let operator = control.first_key().unwrap().to_owned();
@@ -133,5 +197,28 @@ impl Scene {
         let path = format!("/api/tenants/{tenant}/keys");
         let made = self.operate("POST", &path).json(&json!({ "name": role, "role": role })).send().await;
         (made.is(201).text("id"), made.text("key"))
+    }
+
+    /// Makes somebody a member, as the operator: the tenant has no Admin yet, or the first one.
+    pub(crate) async fn member(&self, tenant: &str, subject: &str, role: &str) -> String {
+        let path = format!("/api/tenants/{tenant}/members");
+        let body = json!({ "issuer": ISSUER, "subject": subject, "role": role });
+        self.operate("POST", &path).json(&body).send().await.is(201).text("userId")
+    }
+
+    /// The actions in the audit log that begin like this, oldest first, once as many are there.
+    pub(crate) async fn actions(&self, like: &str, count: usize) -> Vec<(String, Option<String>, Value)> {
+        let client = self.database.connect().await;
+        let sql = "SELECT action, tenant_id::text, jsonb_build_object('actor', actor, 'metadata', metadata, 'targets', targets)
+                   FROM tenantry_control.audit_entry WHERE action LIKE $1 ORDER BY sequence";
+        for _ in 0..200 {
+            let rows = client.query(sql, &[&like]).await.unwrap();
+            if rows.len() >= count {
+                return rows.iter().map(|r| (r.get(0), r.get(1), r.get(2))).collect();
+            }
+            // refusals are written by a task of their own
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("there are not {count} entries like {like}");
     }
 }

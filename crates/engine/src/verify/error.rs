@@ -54,6 +54,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The API cannot be attacked.
+    #[error(
+        "cannot attack the API: {reason}. Check the address, the two tenants and their keys, and that both are active"
+    )]
+    Api {
+        /// Why.
+        reason: String,
+    },
     /// Another verify is at work on this database.
     #[error("another `tenantry verify` is at work on database `{database}`: wait for it to end")]
     Busy {
@@ -118,7 +126,9 @@ impl Error {
             Self::Connect { source, .. } => source.class(),
             Self::Sql { source, .. } => tenantry_pg::class_of(source),
             Self::NotIsolated { .. } => Class::Missing,
-            Self::Catalog(_) | Self::Random(_) | Self::Proxy { .. } | Self::Gateway { .. } => Class::Unavailable,
+            Self::Catalog(_) | Self::Random(_) | Self::Proxy { .. } | Self::Gateway { .. } | Self::Api { .. } => {
+                Class::Unavailable
+            }
             Self::Busy { .. } | Self::Interrupted => Class::Conflict,
             Self::BadTenant { .. } | Self::Tenants { .. } | Self::UnknownCheck(_) => Class::Caller,
             Self::NotRuntime { .. } | Self::Context { .. } | Self::Cleanup { .. } => Class::Denied,

@@ -9,6 +9,7 @@
 //! next run if this one was killed), wait for locks, run longer than its budget, or put a customer's value
 //! into a report.
 
+pub mod api;
 pub mod attacks;
 mod cleanup;
 mod error;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::outcome::{Attack, LAYER};
 use super::report::Severity;
-use super::{gateway, proxy};
+use super::{api, gateway, proxy};
 
 /// What a page says of a check.
 #[derive(Clone, Copy)]
@@ -39,11 +39,19 @@ impl From<&gateway::Attack> for Entry {
     }
 }
 
+impl From<&api::Attack> for Entry {
+    fn from(a: &api::Attack) -> Self {
+        let (id, title, severity, layer) = (a.id, a.title, a.severity, api::LAYER);
+        Self { id, title, severity, layer, meaning: a.meaning, method: a.method, remedy: a.remedy }
+    }
+}
+
 /// All checks, the database's first.
 pub fn all() -> Vec<Entry> {
     let database = super::attacks::all().iter().map(|a| Entry::from(*a));
     let of_proxy = proxy::attacks::all().iter().map(|a| Entry::from(*a));
-    database.chain(of_proxy).chain(gateway::attacks::all().iter().map(|a| Entry::from(*a))).collect()
+    let of_gateway = gateway::attacks::all().iter().map(|a| Entry::from(*a));
+    database.chain(of_proxy).chain(of_gateway).chain(api::attacks::all().iter().map(|a| Entry::from(*a))).collect()
 }
 
 impl Entry {
@@ -65,6 +73,8 @@ pub fn page(attack: &Entry) -> String {
         )
     } else if attack.layer == gateway::LAYER {
         format!("Run it alone with `tenantry verify --gateway HOST:PORT --gateway-tenants FILE --only {}`.", attack.id)
+    } else if attack.layer == api::LAYER {
+        format!("Run it alone with `tenantry verify --api URL --api-tenants FILE --only {}`.", attack.id)
     } else {
         format!("Run it alone with `tenantry verify --proxy HOST:PORT --proxy-logins FILE --only {}`.", attack.id)
     };
@@ -95,7 +105,7 @@ pub fn index(attacks: &[Entry]) -> String {
          | residual | a channel that PostgreSQL itself leaves open, or that the registry accepts with a reason |\n\
          | skipped | the check could not be made; the evidence says why. Never counted as a pass |\n\n\
          The letters are layers: P is PostgreSQL (roles, policies, views, functions, constraints), C the tenant context, \
-         S what survives on a pooled connection, W the SQL proxy (attacked with `--proxy`, from outside), H the HTTP gateway (attacked with `--gateway`, from outside).\n\n| check | severity | what |\n|---|---|---|\n",
+         S what survives on a pooled connection, W the SQL proxy (attacked with `--proxy`, from outside), H the HTTP gateway (attacked with `--gateway`, from outside) and, with L and A, the control plane's API (attacked with `--api`, from outside).\n\n| check | severity | what |\n|---|---|---|\n",
     );
     for a in attacks {
         let severity = format!("{:?}", a.severity).to_lowercase();

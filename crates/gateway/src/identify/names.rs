@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use tenantry_issuer::members::{self, NotOne};
 
 use crate::ablation::{Protection, removed};
 use crate::refusal::Refusal;
@@ -32,23 +31,11 @@ pub(crate) fn in_query<'a>(query: &'a str, names: &[String]) -> Result<Option<Co
 
 /// The one value that these members of a JSON object have.
 pub(crate) fn in_json(body: &[u8], names: &[String]) -> Result<Option<String>, Refusal> {
-    let read: Members = serde_json::from_slice(body).map_err(|_| Refusal::BadRequest("the body is no JSON object"))?;
-    let mut found = None;
-    for (name, value) in read.0 {
-        if !names.contains(&name) {
-            continue;
-        }
-        let value = match value {
-            Value::Text(text) => text,
-            Value::Number(number) => number,
-            Value::Other => return Err(Refusal::BadRequest("the tenant named in the body is no text")),
-        };
-        if found.is_some() && !removed(Protection::Duplicates) {
-            return Err(TWICE);
-        }
-        found.get_or_insert(value);
-    }
-    Ok(found)
+    members::one(body, names, removed(Protection::Duplicates)).map_err(|why| match why {
+        NotOne::NoObject => Refusal::BadRequest("the body is no JSON object"),
+        NotOne::NoText => Refusal::BadRequest("the tenant named in the body is no text"),
+        NotOne::Twice => TWICE,
+    })
 }
 
 /// `%` and `+` taken away.
@@ -73,74 +60,6 @@ fn decoded(text: &str) -> Option<Cow<'_, str>> {
         }
     }
     String::from_utf8(out).ok().map(Cow::Owned)
-}
-
-/// The members of an object with those that are there twice, which a map would hide.
-struct Members(Vec<(String, Value)>);
-
-enum Value {
-    Text(String),
-    Number(String),
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    members.push(entry);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Object)
-    }
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Value;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a value")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-                Ok(Value::Text(text.to_owned()))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-                Ok(Value::Number(number.to_string()))
-            }
-            fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-                Ok(Value::Number(number.to_string()))
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-                Ok(Value::Other)
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-                Ok(Value::Other)
-            }
-            fn visit_unit<E>(self) -> Result<Value, E> {
-                Ok(Value::Other)
-            }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Value::Other)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Value::Other)
-            }
-        }
-        deserializer.deserialize_any(Any)
-    }
 }
 
 #[cfg(test)]

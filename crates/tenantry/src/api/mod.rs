@@ -4,6 +4,8 @@
 
 mod line;
 
+pub(crate) use line::raw;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -75,16 +77,7 @@ impl Api {
             Some(url) => url.clone(),
             None => format!("http://{}", control::section(&settings.registry)?.listen),
         };
-        let bad = || {
-            Failure::caller(format!("`{url}` is no address of the API"))
-                .code("control-settings")
-                .remedy("give http:// or https://, a host and a port, and nothing behind them")
-        };
-        let base: Uri = url.parse().map_err(|_| bad())?;
-        let scheme = [Scheme::HTTP, Scheme::HTTPS].contains(base.scheme().ok_or_else(bad)?);
-        if !scheme || base.host().is_none() || !matches!(base.path(), "" | "/") || base.query().is_some() {
-            return Err(bad());
-        }
+        let base = base_of(&url)?;
         Ok(Self { base, key: key(args)?.into() })
     }
 
@@ -176,6 +169,21 @@ impl Api {
         }
         Ok(items)
     }
+}
+
+/// Scheme, host and port of an address.
+pub(crate) fn base_of(url: &str) -> Result<Uri, Failure> {
+    let bad = || {
+        Failure::caller(format!("`{url}` is no address of the API"))
+            .code("control-settings")
+            .remedy("give http:// or https://, a host and a port, and nothing behind them")
+    };
+    let base: Uri = url.parse().map_err(|_| bad())?;
+    let scheme = [Scheme::HTTP, Scheme::HTTPS].contains(base.scheme().ok_or_else(bad)?);
+    if !scheme || base.host().is_none() || !matches!(base.path(), "" | "/") || base.query().is_some() {
+        return Err(bad());
+    }
+    Ok(base)
 }
 
 /// A value as it may stand in a query.

@@ -11,13 +11,16 @@ pub(crate) mod domains;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod man;
+pub(crate) mod member;
 pub(crate) mod plan;
 pub(crate) mod plans;
 pub(crate) mod quota;
 pub(crate) mod registry;
 pub(crate) mod rollback;
 pub(crate) mod serve;
+pub(crate) mod signing_key;
 pub(crate) mod status;
+pub(crate) mod support;
 pub(crate) mod tenant;
 pub(crate) mod tenants;
 pub(crate) mod up;
@@ -65,6 +68,9 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Key(args) => key::run(args, settings).await,
         Command::Plans(args) => plans::run(args, settings).await,
         Command::Quota(args) => quota::run(args, settings).await,
+        Command::Member(args) => member::run(args, settings).await,
+        Command::Support(args) => support::run(args, settings).await,
+        Command::SigningKey(args) => signing_key::run(args, settings).await,
         Command::Tenants(args) => tenants::run(args, settings).await,
         Command::Domains(args) => domains::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),

@@ -9,6 +9,7 @@ use tenantry_engine::report;
 use tenantry_engine::verify::{self, Event, Limits, Logins, Observer, Report, Request, Status};
 use tenantry_pg::Target;
 
+mod api;
 mod gateway;
 mod proxy;
 
@@ -32,6 +33,7 @@ Examples:
   tenantry verify --only P-08 --only C-01
   tenantry verify --proxy 127.0.0.1:6432 --proxy-logins two-tenants.toml
   tenantry verify --gateway 127.0.0.1:8080 --gateway-tenants two-tenants.toml
+  tenantry verify --api http://127.0.0.1:8090 --api-tenants two-tenants.toml
   tenantry verify --list
 
 Exit codes: 0 nothing failed, 1 a check failed, 2 could not do its work.";
@@ -73,6 +75,18 @@ pub(crate) struct Args {
     /// TOML with `path`, and `host` and `credential` of two tenants under `[a]` and `[b]`
     #[arg(long, value_name = "FILE", requires = "gateway")]
     gateway_tenants: Option<PathBuf>,
+    /// Attack a running control plane's API instead, from outside: with two tenants that nobody else uses
+    #[arg(long, value_name = "URL", requires = "api_tenants", conflicts_with_all = ["credentials", "app_url", "tenant_a", "proxy", "gateway"])]
+    api: Option<String>,
+    /// TOML with `tenant` and `key` of two tenants under `[a]` and `[b]`, and keys by role under `[a.roles]`
+    #[arg(long, value_name = "FILE", requires = "api")]
+    api_tenants: Option<PathBuf>,
+    /// Tamper with the audit log too, in transactions that are rolled back: the public key of whoever seals it; --database-url names its database
+    #[arg(long, value_name = "KEY", requires = "api")]
+    audit_key: Option<String>,
+    /// The file of checkpoints outside that database
+    #[arg(long, value_name = "FILE", requires = "audit_key")]
+    audit_checkpoints: Option<PathBuf>,
     /// Also write the report as one HTML file
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -94,6 +108,11 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     if let Some((address, file)) = args.gateway.as_deref().zip(args.gateway_tenants.as_deref()) {
         let request = gateway::request(&args, address, file)?;
         let report = gateway::attack(&request, &settings.output).await?;
+        return finish(&report, args.report.as_deref(), &settings);
+    }
+    if let Some((address, file)) = args.api.as_deref().zip(args.api_tenants.as_deref()) {
+        let request = api::request(&args, address, file)?;
+        let report = api::attack(&request, &args, &settings).await?;
         return finish(&report, args.report.as_deref(), &settings);
     }
     let logins = logins(&args, &settings)?;
@@ -153,11 +172,13 @@ fn list(output: &Output) -> Result<Outcome, Failure> {
     let all = verify::attacks::all();
     let of_proxy = verify::proxy::attacks::all();
     let of_gateway = verify::gateway::attacks::all();
+    let of_api = verify::api::attacks::all();
     if output.is_human() {
         let mut rows = Rows::new(&["check", "severity", "attack"]);
         all.iter().for_each(|a| rows.row([a.id, super::reading::severity(a.severity), a.title]));
         of_proxy.iter().for_each(|a| rows.row([a.id, super::reading::severity(a.severity), a.title]));
         of_gateway.iter().for_each(|a| rows.row([a.id, super::reading::severity(a.severity), a.title]));
+        of_api.iter().for_each(|a| rows.row([a.id, super::reading::severity(a.severity), a.title]));
         output.text(&rows.text())?;
     } else {
         macro_rules! entry {
@@ -169,7 +190,8 @@ fn list(output: &Output) -> Result<Outcome, Failure> {
             };
         }
         let checks = all.iter().map(entry!()).chain(of_proxy.iter().map(entry!()));
-        let checks: Vec<_> = checks.chain(of_gateway.iter().map(entry!())).collect();
+        let checks = checks.chain(of_gateway.iter().map(entry!()));
+        let checks: Vec<_> = checks.chain(of_api.iter().map(entry!())).collect();
         output.json(&serde_json::json!({ "format": 1, "checks": checks }))?;
     }
     Ok(Outcome::Fine)

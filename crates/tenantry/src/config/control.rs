@@ -1,5 +1,6 @@
 //! The section `[control]` of the configuration file, and what it becomes.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
@@ -8,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use tenantry_control::{CONNECTIONS_DEFAULT, Secret, Settings, VALIDATION_AGE_MAX};
+use tenantry_control::{CONNECTIONS_DEFAULT, Mode, Secret, Settings, SignIn, VALIDATION_AGE_MAX};
 use tenantry_pg::Target;
 
+use super::issuers::{self, IssuerSection};
 use super::{RegistryFile, env};
 use crate::errors::Failure;
 
@@ -37,6 +39,32 @@ pub(crate) struct ControlSection {
     pub(crate) validation_age_ms: u64,
     /// File in which tenants, states and keys are published for gateway and proxy.
     pub(crate) directory: Option<PathBuf>,
+    /// The application's database.
+    pub(crate) database: DatabaseSection,
+    /// How it is used, and who has to say who he is.
+    pub(crate) authentication: ModeName,
+    /// The slug of the only tenant there is, with `single-tenant`.
+    pub(crate) tenant: Option<String>,
+    /// Whose tokens count.
+    pub(crate) issuers: BTreeMap<String, IssuerSection>,
+}
+
+/// `[control.database]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DatabaseSection {
+    /// As a member of the role that owns schema `tenantry`; TENANTRY_CONTROL_KEEPER_URL wins.
+    keeper_url: Option<String>,
+}
+
+/// `authentication`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ModeName {
+    #[default]
+    MultiTenant,
+    SingleTenant,
+    Anonymous,
 }
 
 impl Default for ControlSection {
@@ -49,6 +77,10 @@ impl Default for ControlSection {
             connections: CONNECTIONS_DEFAULT,
             validation_age_ms: 0,
             directory: None,
+            database: DatabaseSection::default(),
+            authentication: ModeName::default(),
+            tenant: None,
+            issuers: BTreeMap::new(),
         }
     }
 }
@@ -70,17 +102,36 @@ pub(crate) fn section(registry: &RegistryFile) -> Result<ControlSection, Failure
             .code("control-settings")
             .remedy("give 1 or more"));
     }
+    if section.authentication == ModeName::Anonymous && !section.listen.ip().is_loopback() {
+        let what = format!("[control] asks nobody who he is, and listens on {}", section.listen);
+        return Err(Failure::caller(what)
+            .code("control-settings")
+            .remedy("listen on 127.0.0.1 with `authentication = \"anonymous\"`, or let people and programs sign in"));
+    }
+    if (section.authentication == ModeName::SingleTenant) != section.tenant.is_some() {
+        return Err(Failure::caller("`tenant` and `authentication = \"single-tenant\"` in [control] go together")
+            .code("control-settings")
+            .remedy("name the slug of the only tenant in `tenant`, or leave both out"));
+    }
     Ok(section)
 }
 
-/// The same as what the control plane starts with. Makes the secret if there is none.
-pub(crate) fn build(section: &ControlSection) -> Result<Settings, Failure> {
+/// The same as what the control plane starts with. Makes the secret if there is none. Paths of issuers are relative to
+/// the configuration file.
+pub(crate) fn build(section: &ControlSection, file: &Path) -> Result<Settings, Failure> {
     let url = env("TENANTRY_CONTROL_DATABASE_URL").or_else(|| section.database_url.clone()).ok_or_else(|| {
         Failure::caller("the control plane has no database")
             .code("control-settings")
             .remedy("set TENANTRY_CONTROL_DATABASE_URL, or `database_url` in [control]: an empty database of its own")
     })?;
     let owner = Target::parse(&url)?;
+    let mode = match (section.authentication, &section.tenant) {
+        (ModeName::SingleTenant, Some(tenant)) => Mode::SingleTenant(tenant.clone()),
+        (ModeName::Anonymous, _) => Mode::Anonymous,
+        _ => Mode::MultiTenant,
+    };
+    let base = file.parent().map(PathBuf::from).unwrap_or_default();
+    let sign_in = SignIn { mode, issuers: issuers::build(&section.issuers, &base, "control-settings")? };
     let file = section.secret_file.clone().unwrap_or_else(|| SECRET_DEFAULT.into());
     let application = env("TENANTRY_CONTROL_APPLICATION_URL").or_else(|| section.application_url.clone());
     let application = application.map(|url| Target::parse(&url)).transpose()?;
@@ -90,7 +141,10 @@ pub(crate) fn build(section: &ControlSection) -> Result<Settings, Failure> {
             .code("control-settings")
             .remedy(format!("give at most {}", VALIDATION_AGE_MAX.as_millis())));
     }
-    Ok(Settings { owner, secret: secret(&file)?, connections: section.connections, application, validation_age })
+    let keeper = env("TENANTRY_CONTROL_KEEPER_URL").or_else(|| section.database.keeper_url.clone());
+    let keeper = keeper.map(|url| Target::parse(&url)).transpose()?;
+    let (secret, connections) = (secret(&file)?, section.connections);
+    Ok(Settings { owner, secret, connections, application, validation_age, sign_in, keeper })
 }
 
 /// The secret in this file; made if there is none.

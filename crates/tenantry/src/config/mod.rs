@@ -3,6 +3,7 @@
 pub(crate) mod control;
 pub(crate) mod directory;
 pub(crate) mod gateway;
+mod issuers;
 pub(crate) mod proxy;
 mod registry_file;
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
+mod access;
 mod audit;
 mod bad_input;
 mod console;

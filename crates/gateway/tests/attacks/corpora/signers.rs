@@ -14,9 +14,9 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tenantry_gateway::settings::{IssuerParts, IssuerSettings, KeySource};
+use tenantry_issuer::{IssuerParts, IssuerSettings, KeySource};
 
-use super::bytes;
+use super::text::bytes;
 
 const CLAIMS: &str = r#"{"iss":"https://many","aud":"app","exp":4000000000,"sub":"u1","tenant":"acme"}"#;
 

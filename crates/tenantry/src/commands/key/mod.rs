@@ -82,9 +82,9 @@ enum What {
     },
 }
 
-/// Roles that a key of a tenant can have.
+/// Roles that a key or a member of a tenant can have.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Of {
+pub(super) enum Of {
     /// Everything of the tenant
     Admin,
     /// Name, slug and contact; reads keys and audit
@@ -96,7 +96,8 @@ enum Of {
 }
 
 impl Of {
-    fn role(self) -> Role {
+    /// The role of the API.
+    pub(super) fn role(self) -> Role {
         match self {
             Self::Admin => Role::Admin,
             Self::WorkspaceManager => Role::WorkspaceManager,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tenantry_control::{Control, Published};
+use tenantry_control::{Control, Mode, Published};
 use tenantry_edge::directory::file::DirectoryFile;
 use tenantry_model::Class;
 use tokio::net::TcpListener;
@@ -34,7 +34,10 @@ impl Running {
     /// Starts it. The directory file is there when this returns.
     pub(super) async fn start(registry: &RegistryFile, output: &Output) -> Result<Self, Failure> {
         let section = section(registry)?;
-        let settings = build(&section)?;
+        let settings = build(&section, registry.path())?;
+        if settings.sign_in.mode == Mode::Anonymous {
+            output.say("WARNING: the control plane asks nobody who he is: whoever reaches this machine's loopback is its operator");
+        }
         let listener = TcpListener::bind(section.listen).await.and_then(|l| Ok((l.local_addr()?, l)));
         let (at, listener) = listener.map_err(|e| {
             Failure::new(Class::Unavailable, format!("cannot listen on {} for the control plane", section.listen))

@@ -10,9 +10,8 @@ use tenantry_edge::directory::{Directory, Limits, domain};
 use tenantry_engine::credentials::Credentials;
 use tenantry_gateway::Settings;
 use tenantry_gateway::settings::{
-    AccessLog, AcmeSettings, Authentication, Bounds, Challenge, ContextSettings, CorsSettings, IssuerParts,
-    IssuerSettings, KeySource, Maintenance, PassSettings, Rate, Rates, RouteSettings, TenantNeed, Times,
-    UpstreamSettings, WebhookScheme, WebhookSettings,
+    AccessLog, AcmeSettings, Authentication, Bounds, Challenge, ContextSettings, CorsSettings, Maintenance,
+    PassSettings, Rate, Rates, RouteSettings, TenantNeed, Times, UpstreamSettings, WebhookScheme, WebhookSettings,
 };
 use tenantry_gateway::tls::{self, Certificates};
 use tenantry_model::KeyKind;
@@ -23,10 +22,11 @@ use super::keep::{answers_of, route_cache_of};
 use super::traces::traces_of;
 use super::{
     AccessLogName, AcmeSection, AuthenticationName, BoundsSection, ChallengeName, ContextSection, CorsSection,
-    GatewaySection, IssuerSection, NeedName, PassSection, RateSection, RatesSection, RouteSection, SchemeName,
-    TimesSection, UpstreamSection, WebhookSection, files,
+    GatewaySection, NeedName, PassSection, RateSection, RatesSection, RouteSection, SchemeName, TimesSection,
+    UpstreamSection, WebhookSection, files,
 };
 use crate::config::directory::{self, Followed, Stored};
+use crate::config::issuers;
 use crate::errors::Failure;
 
 /// Paths in the file are relative to it.
@@ -66,8 +66,7 @@ pub(crate) fn build(
             format!("route `{}` requires a credential, and there is neither an issuer nor a tenants' file", route.name);
         return Err(wrong(&what, "add [gateway.issuers.NAME], or name `tenants`, whose keys count"));
     }
-    let issuers = section.issuers.iter().map(|(name, issuer)| issuer_of(name, issuer, &base).map(Arc::new));
-    let issuers = issuers.collect::<Result<Vec<_>, _>>()?;
+    let issuers = issuers::build(&section.issuers, &base, "gateway-settings")?;
     let hosts = |list: &[String], what: &str| list.iter().map(|name| host(name, what)).collect::<Result<Vec<_>, _>>();
     let answers = answers_of(section, &routes, &base)?;
     Ok(Settings {
@@ -248,32 +247,6 @@ fn cors_of(section: &CorsSection) -> CorsSettings {
         credentials: section.credentials,
         max_age_seconds: section.max_age_s,
     }
-}
-
-fn issuer_of(name: &str, section: &IssuerSection, base: &Path) -> Result<IssuerSettings, Failure> {
-    let source = match (&section.jwks_file, &section.jwks_url) {
-        (Some(_), Some(_)) => {
-            return Err(wrong(&format!("issuer `{name}` has both `jwks_file` and `jwks_url`"), "keep one of them"));
-        }
-        (Some(file), None) => KeySource::Set(files::text(&base.join(file))?),
-        (None, Some(url)) => KeySource::Url(url.clone()),
-        (None, None) => KeySource::Discovery,
-    };
-    let ca = section.ca.as_ref().map(|ca| base.join(ca));
-    let fetches = !matches!(source, KeySource::Set(_));
-    let client = if fetches { Some(files::client(ca.as_deref())?) } else { None };
-    let parts = IssuerParts {
-        issuer: section.issuer.clone(),
-        audiences: section.audiences.clone(),
-        algorithms: section.algorithms.clone(),
-        source,
-        tenant_claims: section.tenant_claims.clone(),
-        tenant: section.tenant.clone(),
-        token_type: section.token_type.clone(),
-        client,
-    };
-    IssuerSettings::new(parts)
-        .map_err(|e| Failure::caller(format!("issuer `{name}` cannot be used")).because(e).code("gateway-settings"))
 }
 
 fn context_of(section: &ContextSection, base: &Path) -> Result<ContextSettings, Failure> {

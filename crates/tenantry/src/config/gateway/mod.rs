@@ -19,6 +19,8 @@ pub(crate) use files::client as client_tls;
 use keep::{CacheSection, RouteCacheSection};
 use traces::TracesSection;
 
+use super::issuers::IssuerSection;
+
 /// `[gateway]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -441,28 +443,4 @@ pub(crate) struct CorsSection {
     pub(crate) headers: Vec<String>,
     pub(crate) credentials: bool,
     pub(crate) max_age_s: u32,
-}
-
-/// `[gateway.issuers.NAME]`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct IssuerSection {
-    /// As it stands in `iss`.
-    pub(crate) issuer: String,
-    /// For whom its tokens have to be.
-    pub(crate) audiences: Vec<String>,
-    /// How they are signed.
-    pub(crate) algorithms: Vec<String>,
-    /// Its keys in a file.
-    pub(crate) jwks_file: Option<PathBuf>,
-    /// Its keys at an address; where neither is given, the issuer's own discovery document says it.
-    pub(crate) jwks_url: Option<String>,
-    /// Claims that name the tenant.
-    pub(crate) tenant_claims: Vec<String>,
-    /// The one tenant whose issuer it is.
-    pub(crate) tenant: Option<String>,
-    /// What `typ` has to be.
-    pub(crate) token_type: Option<String>,
-    /// Authorities of the address, PEM; the system's if left out.
-    pub(crate) ca: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
 //! Asks another server for a small document: the keys of an issuer. No redirects, a bound on time and on size.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,8 @@ use hyper::body::Bytes;
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-
-use crate::stream::Stream;
 
 /// Longest wait for all of it.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -34,6 +34,21 @@ pub(crate) enum FetchError {
     Body,
 }
 
+/// A connection, whatever it runs over.
+trait Line: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Line for T {}
+
+/// Whether what comes from an address is what was sent there: over TLS, or from this machine.
+pub(crate) fn is_safe(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    match uri.scheme_str() {
+        Some("https") => !host.is_empty(),
+        Some("http") => host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        _ => false,
+    }
+}
+
 /// The document at an address.
 pub(crate) async fn get(url: &str, tls: Option<Arc<rustls::ClientConfig>>) -> Result<Vec<u8>, FetchError> {
     tokio::time::timeout(WITHIN, ask(url, tls)).await.unwrap_or(Err(FetchError::Silent))
@@ -42,6 +57,10 @@ pub(crate) async fn get(url: &str, tls: Option<Arc<rustls::ClientConfig>>) -> Re
 async fn ask(url: &str, tls: Option<Arc<rustls::ClientConfig>>) -> Result<Vec<u8>, FetchError> {
     let uri: Uri = url.parse().map_err(|_| FetchError::Address)?;
     let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return Err(FetchError::Address) };
+    // what a discovery document says is held to the same
+    if !is_safe(url) {
+        return Err(FetchError::Address);
+    }
     let (is_tls, port) = match uri.scheme_str() {
         Some("https") => (true, 443),
         Some("http") => (false, 80),
@@ -49,13 +68,13 @@ async fn ask(url: &str, tls: Option<Arc<rustls::ClientConfig>>) -> Result<Vec<u8
     };
     let bare = host.trim_matches(['[', ']']);
     let stream = TcpStream::connect((bare, uri.port_u16().unwrap_or(port))).await.map_err(FetchError::Connect)?;
-    let stream = if is_tls {
+    let stream: Box<dyn Line> = if is_tls {
         let config = tls.ok_or(FetchError::Address)?;
         let name = ServerName::try_from(bare.to_owned()).map_err(|_| FetchError::Address)?;
         let connected = tokio_rustls::TlsConnector::from(config).connect(name, stream).await;
-        Stream::Other(Box::new(connected.map_err(FetchError::Connect)?))
+        Box::new(connected.map_err(FetchError::Connect)?)
     } else {
-        Stream::Tcp(stream)
+        Box::new(stream)
     };
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(FetchError::Ask)?;

@@ -19,6 +19,9 @@ const FETCH_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Keys that are older are fetched again: what the issuer took from its set counts no longer.
 const REFRESH_AFTER: Duration = Duration::from_secs(600);
 
+/// Longest wait for keys where the ones we have would do.
+const REFRESH_WITHIN: Duration = Duration::from_secs(2);
+
 /// Where an issuer's keys are.
 #[derive(Clone)]
 pub enum KeySource {
@@ -162,7 +165,8 @@ impl IssuerSettings {
             // one fetches, the others go on with what there is
             Some(key) => match self.fetched.try_lock() {
                 Ok(mut fetched) if fetched.is_old(self.refresh_after) => {
-                    self.refresh(&mut fetched).await;
+                    // whether it comes or not: a provider that is slow delays one request a minute, and not for long
+                    let _ = tokio::time::timeout(REFRESH_WITHIN, self.refresh(&mut fetched)).await;
                     self.ring.load().get(id).ok_or(Refused::Credential)
                 }
                 _ => Ok(key),

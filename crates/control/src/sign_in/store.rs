@@ -19,12 +19,12 @@ statements! {
     MEMBER: "look where the user belongs" =
         "SELECT m.tenant_id, t.slug, t.name, t.status, m.role
          FROM tenantry_control.membership m JOIN tenantry_control.tenant t ON t.id = m.tenant_id
-         WHERE m.user_id = $1 AND t.status <> 'deleted' ORDER BY m.tenant_id";
+         WHERE m.user_id = $1 AND t.status IN ('active', 'suspended') ORDER BY m.tenant_id";
     INVITED: "look for invitations" =
         "SELECT i.id, i.tenant_id, i.role FROM tenantry_control.invitation i
          JOIN tenantry_control.tenant t ON t.id = i.tenant_id
          WHERE i.issuer = $1 AND i.email = $2 AND i.accepted_at IS NULL AND i.revoked_at IS NULL
-           AND i.expires_at > now() AND t.status <> 'deleted'
+           AND i.expires_at > now() AND t.status IN ('active', 'suspended')
          ORDER BY i.id FOR UPDATE OF i";
     ACCEPT: "take the invitation" =
         "UPDATE tenantry_control.invitation SET accepted_at = now() WHERE id = $1";

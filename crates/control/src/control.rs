@@ -1,5 +1,6 @@
 //! The control plane as a whole: started once, served until it is told to stop.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 
@@ -18,6 +19,7 @@ use crate::error::Error;
 use crate::http::reply::Reply;
 use crate::http::{self, Api};
 use crate::secret::Secret;
+use crate::work::{self, Application, Workshop};
 
 /// What it needs to start.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Settings {
     pub secret: Secret,
     /// Most connections to the database.
     pub connections: usize,
+    /// Databases of the application, by name: where tenants live.
+    pub applications: BTreeMap<String, Application>,
 }
 
 /// A control plane.
@@ -43,7 +47,8 @@ impl Control {
         let migrated = migrate::run(&settings.owner, &settings.secret).await?;
         let db = Db::new(migrated.api, migrated.operator, settings.connections)?;
         let first_key = first_key(&db, &settings.secret).await?;
-        Ok(Self { api: Api::new(db, settings.secret), first_key })
+        let shop = Workshop::new(db.clone(), settings.secret.clone(), settings.applications);
+        Ok(Self { api: Api::new(db, settings.secret, shop), first_key })
     }
 
     /// The operator's key, if this start made the first one. It is kept nowhere.
@@ -61,12 +66,20 @@ impl Control {
         directory::if_changed(self.api.db(), known).await
     }
 
-    /// Serves until told to stop; requests that were begun are answered.
+    /// Does the work that is due, to its end: what [`serve`](Self::serve) does all the time. Gives the number of tasks
+    /// taken.
+    pub async fn work(&self) -> Result<usize, Error> {
+        work::drain(self.api.shop()).await
+    }
+
+    /// Serves until told to stop; requests that were begun are answered. Work that is under way is left where it
+    /// stands: another start goes on with it.
     pub async fn serve(
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), std::io::Error> {
+        let _working = work::start(self.api.shop());
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(listener, service).with_graceful_shutdown(stop).await
     }
@@ -77,8 +90,13 @@ impl Control {
             crate::access::store::STATEMENTS,
             crate::audit::STATEMENTS,
             crate::audit::http::STATEMENTS,
+            crate::databases::store::STATEMENTS,
             crate::directory::STATEMENTS,
+            crate::erasing::store::STATEMENTS,
+            crate::fleet::store::STATEMENTS,
             crate::outbox::STATEMENTS,
+            crate::placing::store::STATEMENTS,
+            crate::work::store::STATEMENTS,
             crate::tenants::store::STATEMENTS,
             crate::http::idempotency::STATEMENTS,
         ];

@@ -16,12 +16,15 @@ statements! {
         "UPDATE tenantry_control.directory_state SET generation = generation + 1";
     GENERATION: "look whether the directory changed" =
         "SELECT generation FROM tenantry_control.directory_state";
+    // who is being made, could not be made, or is erased, is not there
     READ: "read the directory" =
-        "SELECT (SELECT generation FROM tenantry_control.directory_state), t.key, t.slug, t.plan, t.status,
+        "SELECT (SELECT generation FROM tenantry_control.directory_state), t.key, t.slug, t.plan,
+                CASE t.status WHEN 'erasing' THEN 'deleted' ELSE t.status END,
                 k.id, k.verifier, k.expires_at
          FROM tenantry_control.tenant t
          LEFT JOIN tenantry_control.api_key k ON k.tenant_id = t.id AND k.verifier IS NOT NULL
              AND k.revoked_at IS NULL AND coalesce(k.expires_at > now(), true)
+         WHERE t.status IN ('active', 'suspended', 'deleted', 'erasing')
          ORDER BY t.id, k.created_at, k.id";
 }
 

@@ -19,6 +19,7 @@ use crate::db::{Db, Scope};
 use crate::error::{Code, Error};
 use crate::ids::TenantId;
 use crate::secret::Secret;
+use crate::work::Workshop;
 
 /// Headers that may name a tenant. They never decide: they must agree.
 const TENANT_HEADERS: [&str; 3] = ["x-tenant-id", "x-workspace-id", "x-tenant"];
@@ -72,6 +73,11 @@ impl Caller {
 
     pub(crate) fn secret(&self) -> &Secret {
         self.api.secret()
+    }
+
+    /// Where work is done that takes longer than a request.
+    pub(crate) fn shop(&self) -> &Workshop {
+        self.api.shop()
     }
 
     /// Allowed for the platform?

@@ -4,8 +4,11 @@
 
 mod ablation;
 mod directory;
+mod erasing;
+mod fleet;
 mod input;
 mod life;
+mod placing;
 mod repeat;
 mod routes;
 mod scene;

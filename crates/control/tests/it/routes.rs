@@ -22,6 +22,21 @@ const ROUTES: &[(&str, &str, Permission, bool)] = &[
     ("POST", "/api/tenants/{id}/keys", Permission::KeyManage, true),
     ("DELETE", "/api/tenants/{id}/keys/{key}", Permission::KeyManage, true),
     ("POST", "/api/tenants/{id}/keys/{key}/rotate", Permission::KeyManage, true),
+    ("GET", "/api/tenants/{id}/placement", Permission::DatabaseRead, true),
+    ("POST", "/api/tenants/{id}/retry", Permission::DatabaseManage, true),
+    ("POST", "/api/tenants/{id}/login", Permission::DatabaseManage, true),
+    ("GET", "/api/tenants/{id}/erasure", Permission::TenantDelete, true),
+    ("GET", "/api/databases", Permission::DatabaseRead, false),
+    ("POST", "/api/databases", Permission::DatabaseManage, false),
+    ("GET", "/api/databases/{id}", Permission::DatabaseRead, false),
+    ("PATCH", "/api/databases/{id}", Permission::DatabaseManage, false),
+    ("DELETE", "/api/databases/{id}", Permission::DatabaseManage, false),
+    ("GET", "/api/fleet", Permission::DatabaseRead, false),
+    ("GET", "/api/fleet/migrations", Permission::DatabaseRead, false),
+    ("POST", "/api/fleet/migrations", Permission::DatabaseManage, false),
+    ("GET", "/api/fleet/migrations/{version}", Permission::DatabaseRead, false),
+    ("POST", "/api/fleet/migrations/{version}/resume", Permission::DatabaseManage, false),
+    ("POST", "/api/fleet/migrations/{version}/abandon", Permission::DatabaseManage, false),
 ];
 
 /// Method and path of every route, from the document.
@@ -39,6 +54,8 @@ fn documented() -> Vec<(String, String)> {
 fn body(method: &str, path: &str) -> Value {
     match (method, path) {
         ("POST", "/api/tenants") => json!({ "name": "n", "slug": "nobody-has-it" }),
+        ("POST", "/api/databases") => json!({ "name": "main", "strategies": ["shared"] }),
+        ("POST", "/api/fleet/migrations") => json!({ "version": "1", "sql": "SELECT 1" }),
         ("POST", p) if p.ends_with("/keys") => json!({ "name": "k", "role": "Viewer" }),
         _ => json!({}),
     }

@@ -1,10 +1,12 @@
 //! A control plane of a test: its own database, and callers of every kind.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
-use tenantry_control::{Control, Secret, Settings};
+use tenantry_control::{Application, Control, Secret, Settings};
 use tenantry_testkit::{Database, postgres};
 use tower::ServiceExt;
 
@@ -13,6 +15,7 @@ const MAJOR: u32 = 15;
 
 pub(crate) struct Scene {
     pub(crate) database: Database,
+    pub(crate) control: Control,
     pub(crate) router: Router,
     pub(crate) operator: String,
     pub(crate) settings: Settings,
@@ -91,11 +94,17 @@ impl Call<'_> {
 
 impl Scene {
     pub(crate) async fn new(hint: &str) -> Self {
+        Self::with(hint, BTreeMap::new()).await
+    }
+
+    /// With databases of an application.
+    pub(crate) async fn with(hint: &str, applications: BTreeMap<String, Application>) -> Self {
         let database = postgres(MAJOR).database(hint).await;
-        let settings = Settings { owner: database.target(), secret: Secret::random().unwrap(), connections: 4 };
+        let settings =
+            Settings { owner: database.target(), secret: Secret::random().unwrap(), connections: 8, applications };
         let control = Control::start(settings.clone()).await.unwrap();
         let operator = control.first_key().unwrap().to_owned();
-        Self { database, router: control.router(), operator, settings }
+        Self { database, router: control.router(), control, operator, settings }
     }
 
     pub(crate) fn call(&self, method: &str, path: &str) -> Call<'_> {

@@ -1,15 +1,21 @@
 //! The section `[control]` of the configuration file, and what it becomes.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use serde::Deserialize;
-use tenantry_control::{CONNECTIONS_DEFAULT, Secret, Settings};
+use tenantry_control::{Application, CONNECTIONS_DEFAULT, MakeKey, Secret, Settings};
+use tenantry_engine::credentials::Credentials;
+use tenantry_model::token::ContextKey;
 use tenantry_pg::Target;
 
+use super::proxy::passwords;
 use super::{RegistryFile, env};
 use crate::errors::Failure;
 
@@ -30,6 +36,22 @@ pub(crate) struct ControlSection {
     pub(crate) connections: usize,
     /// File in which tenants, states and keys are published for gateway and proxy.
     pub(crate) directory: Option<PathBuf>,
+    /// Databases of the application, by the name under which they are registered.
+    pub(crate) databases: BTreeMap<String, ApplicationSection>,
+}
+
+/// `[control.databases.NAME]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApplicationSection {
+    /// Its address, with a login that may make schemas, databases and roles; TENANTRY_DATABASE_NAME_URL wins.
+    url: Option<String>,
+    /// File with that login's password.
+    password_file: Option<PathBuf>,
+    /// The file that `tenantry apply` wrote, where the database is isolated: to erase rows of shared tenants.
+    credentials: Option<PathBuf>,
+    /// The runtime's group, if it is not `{database}_rt`.
+    runtime: Option<String>,
 }
 
 impl Default for ControlSection {
@@ -40,6 +62,7 @@ impl Default for ControlSection {
             secret_file: None,
             connections: CONNECTIONS_DEFAULT,
             directory: None,
+            databases: BTreeMap::new(),
         }
     }
 }
@@ -56,6 +79,11 @@ pub(crate) fn section(registry: &RegistryFile) -> Result<ControlSection, Failure
     let base = registry.path().parent().map(PathBuf::from).unwrap_or_default();
     section.secret_file = Some(base.join(section.secret_file.unwrap_or_else(|| SECRET_DEFAULT.into())));
     section.directory = section.directory.map(|path| base.join(path));
+    for database in section.databases.values_mut() {
+        for file in [&mut database.password_file, &mut database.credentials] {
+            *file = file.take().map(|path| base.join(path));
+        }
+    }
     if section.connections == 0 {
         return Err(Failure::caller("`connections` in [control] is 0")
             .code("control-settings")
@@ -73,7 +101,38 @@ pub(crate) fn build(section: &ControlSection) -> Result<Settings, Failure> {
     })?;
     let owner = Target::parse(&url)?;
     let file = section.secret_file.clone().unwrap_or_else(|| SECRET_DEFAULT.into());
-    Ok(Settings { owner, secret: secret(&file)?, connections: section.connections })
+    let applications = section.databases.iter().map(|(name, section)| Ok((name.clone(), application(name, section)?)));
+    let applications = applications.collect::<Result<_, Failure>>()?;
+    Ok(Settings { owner, secret: secret(&file)?, connections: section.connections, applications })
+}
+
+/// A database of the application, with its login.
+fn application(name: &str, section: &ApplicationSection) -> Result<Application, Failure> {
+    let variable = format!("TENANTRY_DATABASE_{}_URL", name.to_uppercase().replace('-', "_"));
+    let url = env(&variable).or_else(|| section.url.clone()).ok_or_else(|| {
+        Failure::caller(format!("[control.databases.{name}] has no address"))
+            .code("control-settings")
+            .remedy(format!("set {variable}, or `url` there"))
+    })?;
+    let mut target = Target::parse(&url)?;
+    if let Some(file) = &section.password_file {
+        let password = passwords::read(file)?;
+        let user = target.user().to_owned();
+        target = target.with_login(&user, password.expose_secret());
+    }
+    let context_key = match &section.credentials {
+        None => None,
+        Some(path) => {
+            let key = Credentials::read(path)?.signing_key.clone();
+            let make = move || ContextKey::from_hex(key.kid, &key.key);
+            make()
+                .map_err(|e| Failure::caller(format!("the signing key in {} is no key", path.display())).because(e))?;
+            // it was read once already
+            let make: MakeKey = Arc::new(move || make().unwrap_or_else(|_| std::process::abort()));
+            Some(make)
+        }
+    };
+    Ok(Application { target, context_key, runtime: section.runtime.clone() })
 }
 
 /// The secret in this file; made if there is none.

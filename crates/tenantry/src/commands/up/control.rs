@@ -1,6 +1,7 @@
 //! The control plane beside the demonstration: a database of its own on the same server, and the operator's key in a
 //! file, so that the next run finds both.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -58,8 +59,12 @@ impl ControlPlane {
         };
         let at = listener.local_addr().map_err(|e| Failure::bug("ask for the address").because(e))?;
         let owner = place.admin.with_database(DATABASE);
-        let settings =
-            Settings { owner, secret: secret(&demo.folder.join(SECRET_FILE))?, connections: CONNECTIONS_DEFAULT };
+        let settings = Settings {
+            owner,
+            secret: secret(&demo.folder.join(SECRET_FILE))?,
+            connections: CONNECTIONS_DEFAULT,
+            applications: BTreeMap::new(),
+        };
         let control = Control::start(settings).await;
         let control = control.map_err(|e| Failure::new(e.class(), "the control plane cannot start").because(e))?;
         let key_file = demo.folder.join(KEY_FILE);

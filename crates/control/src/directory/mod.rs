@@ -20,7 +20,7 @@ statements! {
     READ: "read the directory" =
         "SELECT (SELECT generation FROM tenantry_control.directory_state), t.key, t.slug, t.plan,
                 CASE t.status WHEN 'erasing' THEN 'deleted' ELSE t.status END,
-                k.id, k.verifier, k.expires_at
+                k.id, k.verifier, k.expires_at, t.isolation_strategy
          FROM tenantry_control.tenant t
          LEFT JOIN tenantry_control.api_key k ON k.tenant_id = t.id AND k.verifier IS NOT NULL
              AND k.revoked_at IS NULL AND coalesce(k.expires_at > now(), true)
@@ -58,6 +58,8 @@ struct Entry {
     slug: String,
     plan: String,
     state: String,
+    #[serde(skip_serializing_if = "is_shared")]
+    isolation: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     credentials: Vec<Credential>,
 }
@@ -69,6 +71,11 @@ struct Credential {
     verifier: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
+}
+
+/// What most are is not written down.
+fn is_shared(isolation: &str) -> bool {
+    isolation == "shared"
 }
 
 /// Counts the directory up; the last statement of a transaction that changes it.
@@ -94,7 +101,14 @@ pub(crate) async fn if_changed(db: &Db, known: i64) -> Result<Option<Published>,
         let (key, plan): (String, String) = (row.get(1), row.get(3));
         if file.tenants.last().is_none_or(|t| t.key != key) {
             file.plans.entry(plan.clone()).or_insert(Plan {});
-            let entry = Entry { key, slug: row.get(2), plan, state: row.get(4), credentials: Vec::new() };
+            let entry = Entry {
+                key,
+                slug: row.get(2),
+                plan,
+                state: row.get(4),
+                isolation: row.get(8),
+                credentials: Vec::new(),
+            };
             file.tenants.push(entry);
         }
         if let (Some(id), Some(tenant)) = (row.get::<_, Option<String>>(5), file.tenants.last_mut()) {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, audit, bench, check, complete, completions, doctor, domains, inspect, key, man, plan, registry, rollback,
-    serve, status, tenant, tenants, up, verify,
+    apply, audit, bench, check, complete, completions, database, doctor, domains, fleet, inspect, key, man, plan,
+    registry, rollback, serve, status, tenant, tenants, up, verify,
 };
 use crate::output::Format;
 
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Tenant(tenant::Args),
     Key(key::Args),
+    Database(database::Args),
+    Fleet(fleet::Args),
     Tenants(tenants::Args),
     Domains(domains::Args),
     Registry(registry::Args),

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{Database, Strategy, check, store};
+use super::{Database, Strategy, check, check_template, store};
 use crate::access::Permission;
 use crate::audit::{Entry, Severity};
 use crate::change::View;
@@ -119,6 +119,7 @@ async fn create(caller: Caller, body: Body<NewDatabase>) -> Result<Reply, Error>
         let what = format!("the configuration has no [control.databases.{}]: add it and start again", database.name);
         Error::field("name", what)
     })?;
+    check_template(&database, caller.shop())?;
     let mut change = caller.change(granted, Some(&body.digest)).await?;
     let database = store::insert(change.tx(), &database).await?.known_to(caller.shop());
     let entry = Entry::done("DATABASE_REGISTERED", Severity::High, None).to("database", database.id);
@@ -153,6 +154,7 @@ async fn update(caller: Caller, DatabaseId(id): DatabaseId, body: Body<DatabaseC
     database.template_database = request.template_database.unwrap_or(database.template_database);
     database.warm = request.warm.unwrap_or(database.warm);
     check(&database)?;
+    check_template(&database, caller.shop())?;
     if store::uses_another(change.tx(), &database).await? {
         let detail = "tenants of a strategy that is left out live there: drain the database instead";
         return Err(Error::new(Code::StateConflict, detail));

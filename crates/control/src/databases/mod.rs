@@ -133,6 +133,16 @@ fn check(d: &Database) -> Result<(), Error> {
     Ok(())
 }
 
+/// A template must be left alone while it is copied, so it is not where the login lives.
+fn check_template(d: &Database, shop: &Workshop) -> Result<(), Error> {
+    let home = shop.application(&d.name).ok().map(|a| a.target.database());
+    if d.template_database.is_some() && d.template_database.as_deref() == home {
+        let what = "it is the database of the login itself, and nobody may be connected to a template: name another";
+        return Err(Error::field("templateDatabase", what));
+    }
+    Ok(())
+}
+
 /// No database takes another tenant of this strategy.
 pub(crate) fn no_room(strategy: Strategy) -> Error {
     let detail = format!(

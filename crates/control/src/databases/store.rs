@@ -11,7 +11,7 @@ use crate::error::Error;
 macro_rules! columns {
     () => {
         "d.id, d.name, d.strategies, d.capacity, d.drained, d.template_schema, d.template_database, d.warm, \
-         (SELECT count(*) FROM tenantry_control.placement p WHERE p.database_id = d.id), \
+         d.tenants, \
          (SELECT count(*) FROM tenantry_control.warm_database w WHERE w.database_id = d.id AND w.ready), \
          d.version, d.created_at, d.updated_at"
     };
@@ -44,10 +44,9 @@ statements! {
     // the emptiest first; who has no bound is measured by a very large one
     CHOOSE: "look for a database with room" =
         "SELECT d.id FROM tenantry_control.database d
-         CROSS JOIN LATERAL (SELECT count(*) AS tenants FROM tenantry_control.placement p WHERE p.database_id = d.id) n
          WHERE NOT d.drained AND $1 = ANY (d.strategies) AND d.name = ANY ($2)
-           AND (d.capacity IS NULL OR n.tenants < d.capacity)
-         ORDER BY n.tenants::float8 / coalesce(nullif(d.capacity, 0), 1000000000), n.tenants, d.name LIMIT 1";
+           AND (d.capacity IS NULL OR d.tenants < d.capacity)
+         ORDER BY d.tenants::float8 / coalesce(nullif(d.capacity, 0), 1000000000), d.tenants, d.name LIMIT 1";
 }
 
 fn database(row: &Row) -> Database {
@@ -127,9 +126,8 @@ pub(super) async fn uses_another(tx: &Tx, d: &Database) -> Result<bool, Error> {
 pub(crate) async fn choose(tx: &Tx, strategy: Strategy, names: &[String]) -> Result<Option<Database>, Error> {
     loop {
         let Some(row) = tx.query_opt(&CHOOSE, &[&strategy.as_str(), &names]).await? else { return Ok(None) };
-        lock(tx, row.get(0)).await?;
-        // counted by another statement, which sees whoever came while this one waited
-        let Some(chosen) = read(tx, row.get(0)).await? else { continue };
+        // with the number of those that came while this one waited
+        let Some(chosen) = lock(tx, row.get(0)).await? else { continue };
         let has_room = chosen.capacity.is_none_or(|most| chosen.tenants < i64::from(most));
         if has_room && !chosen.drained && chosen.strategies.contains(&strategy) {
             return Ok(Some(chosen));

@@ -18,7 +18,7 @@ use crate::placing::Ground;
 use crate::scene::Scene;
 
 /// An isolated application, and what the control plane is told of it.
-async fn isolated(hint: &str) -> (Database, Application) {
+pub(crate) async fn isolated(hint: &str) -> (Database, Application) {
     let db = postgres(15).database(hint).await;
     db.execute(ablation::SCENE).await;
     let registry = Registry::parse(ablation::REGISTRY).unwrap();

@@ -7,6 +7,7 @@ mod directory;
 mod erasing;
 mod fleet;
 mod input;
+mod isolated;
 mod life;
 mod placing;
 mod repeat;

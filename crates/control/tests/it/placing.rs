@@ -383,6 +383,7 @@ async fn a_place_is_chosen_where_there_is_room_and_bad_input_is_refused() {
         (json!({ "capacity": -1 }), 400),
         (json!({ "capacity": 99_999_999_999_i64 }), 400),
         (json!({ "warm": 51 }), 400),
+        (json!({ "templateDatabase": ground.application.name() }), 400),
         (json!({ "password": "x" }), 400),
     ] {
         let sent = ground.scene.operate("PATCH", &path).header("if-match", &now.etag()).json(&bad).send().await;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use tenantry_bench::{cache, gateway, idle, noisy, quota, soak, table::Table, tenants, throughput};
+use tenantry_bench::{cache, gateway, idle, noisy, provisioning, quota, soak, table::Table, tenants, throughput};
 use tenantry_engine::bench::{self, Observer, Options};
 use tenantry_pg::Target;
 
@@ -78,13 +78,27 @@ enum Bench {
     Gateway(gateway::Plan),
     /// Inserting with a guard of quotas, beside the same without, on a server that waits for the disk
     Quota(quota::Plan),
+    /// How long tenants wait for their place, and lists of many tenants
+    Provisioning(provisioning::Plan),
     /// Torments a pooler and looks for what breaks: not a benchmark, so not part of all of them
     Soak(soak::Plan),
 }
 
 /// What `bench/run` does without a name, in this order.
-const ALL: [&str; 11] =
-    ["queries", "context", "migration", "inspect", "proxy", "tenants", "noisy", "idle", "cache", "gateway", "quota"];
+const ALL: [&str; 12] = [
+    "queries",
+    "context",
+    "migration",
+    "inspect",
+    "proxy",
+    "tenants",
+    "noisy",
+    "idle",
+    "cache",
+    "gateway",
+    "quota",
+    "provisioning",
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -172,6 +186,7 @@ async fn run(bench: Bench, target: &Target, json: bool) -> anyhow::Result<()> {
         Bench::Cache(plan) => print_table(&cache::run(target, &plan, &Narrator).await?, json),
         Bench::Gateway(plan) => print_table(&gateway::run(&plan, &Narrator).await?, json),
         Bench::Quota(plan) => print_table(&quota::run(target, &plain, &plan, &Narrator).await?, json),
+        Bench::Provisioning(plan) => print_table(&provisioning::run(target, &plan, &Narrator).await?, json),
         Bench::Soak(plan) => soak(&plan, json).await?,
     }
     Ok(())

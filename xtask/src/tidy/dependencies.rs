@@ -44,6 +44,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "tenantry-bench",
         &[
             "tenantry-cache",
+            "tenantry-control",
             "tenantry-edge",
             "tenantry-model",
             "tenantry-pg",

@@ -143,8 +143,8 @@ ALTER TABLE tenantry_control.tenant
     ADD CONSTRAINT tenant_erase_at CHECK ((status IN ('deleted', 'erasing', 'erased')) = (erase_at IS NOT NULL));
 CREATE INDEX tenant_erase ON tenantry_control.tenant (erase_at) WHERE status = 'deleted';
 
--- Takes away what tables of this schema know of a tenant: all that the operator's role may delete from, whichever
--- migration made them. Runs with the caller's rights. A table comes after those that refer to it.
+-- Takes away what tables of this schema know of a tenant: all that the operator's role may delete from (the
+-- start of the control plane says which), whichever migration made them. Runs with the caller's rights. A table comes after those that refer to it.
 CREATE FUNCTION tenantry_control.forget(gone uuid) RETURNS TABLE (relation text, deleted bigint) LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -177,5 +177,4 @@ REVOKE ALL ON FUNCTION tenantry_control.forget(uuid) FROM PUBLIC;
 DO $$
 BEGIN
     EXECUTE format('GRANT EXECUTE ON FUNCTION tenantry_control.forget(uuid) TO %I', current_database() || '_control_operator');
-    EXECUTE format('GRANT DELETE ON tenantry_control.api_key TO %I', current_database() || '_control_operator');
 END $$;

@@ -50,15 +50,25 @@ statements! {
         "SELECT EXISTS (SELECT FROM tenantry_control.tenant WHERE parent_id = $1 AND status NOT IN ('deleted', 'erasing', 'erased'))";
     LIST: "list the tenants" = concat!(
         "SELECT ", columns!(), " FROM tenantry_control.tenant
-         WHERE ($1::uuid IS NULL OR id > $1) AND coalesce(status = $2, status <> 'erased') AND ($3::text IS NULL OR plan = $3)
+         WHERE ($1::uuid IS NULL OR id > $1) AND CASE WHEN $2::text IS NULL THEN status <> 'erased' ELSE status = $2 END AND ($3::text IS NULL OR plan = $3)
            AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR parent_id = $5)
+         ORDER BY id LIMIT $6");
+    MANY: "look whether many tenants are meant" =
+        "SELECT count(*) > 1000 FROM (
+             SELECT FROM tenantry_control.tenant WHERE search @@ pg_catalog.to_tsquery('simple', $1) LIMIT 1001) found";
+    // of many a page is found soon in the order of ids, and they need not be put into it
+    SEARCH_MANY: "search many tenants" = concat!(
+        "SELECT ", columns!(), " FROM tenantry_control.tenant
+         WHERE ($1::uuid IS NULL OR id > $1) AND CASE WHEN $2::text IS NULL THEN status <> 'erased' ELSE status = $2 END
+           AND ($3::text IS NULL OR plan = $3) AND ($4::text IS NULL OR type = $4)
+           AND ($5::uuid IS NULL OR parent_id = $5) AND search @@ pg_catalog.to_tsquery('simple', $7)
          ORDER BY id LIMIT $6");
     // first what the index finds, then the order: the other way about, a rare word is looked for in every row
     SEARCH: "search the tenants" = concat!(
         "WITH found AS MATERIALIZED (
              SELECT * FROM tenantry_control.tenant WHERE search @@ pg_catalog.to_tsquery('simple', $7))
          SELECT ", columns!(), " FROM found
-         WHERE ($1::uuid IS NULL OR id > $1) AND coalesce(status = $2, status <> 'erased') AND ($3::text IS NULL OR plan = $3)
+         WHERE ($1::uuid IS NULL OR id > $1) AND CASE WHEN $2::text IS NULL THEN status <> 'erased' ELSE status = $2 END AND ($3::text IS NULL OR plan = $3)
            AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR parent_id = $5)
          ORDER BY id LIMIT $6");
 }
@@ -181,6 +191,9 @@ pub(super) async fn list(tx: &Tx, w: &Wanted<'_>) -> Result<Vec<Tenant>, Error> 
     let parent = w.parent.map(|p| p.0);
     let rows = match w.search {
         None => tx.query(&LIST, &[&w.after, &w.status, &w.plan, &w.kind, &parent, &w.limit]).await?,
+        Some(words) if tx.query_one(&MANY, &[&words]).await?.get(0) => {
+            tx.query(&SEARCH_MANY, &[&w.after, &w.status, &w.plan, &w.kind, &parent, &w.limit, &words]).await?
+        }
         Some(words) => tx.query(&SEARCH, &[&w.after, &w.status, &w.plan, &w.kind, &parent, &w.limit, &words]).await?,
     };
     Ok(rows.iter().map(tenant).collect())

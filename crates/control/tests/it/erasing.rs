@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenantry_blueprint::classify::classify;
 use tenantry_blueprint::plan;
 use tenantry_blueprint::registry::Registry;
-use tenantry_control::{Application, Mortal};
+use tenantry_control::{Application, Control, Mortal};
 use tenantry_engine::apply::{self, Silent};
 use tenantry_engine::credentials::Credentials;
 use tenantry_engine::inspect;
@@ -95,11 +95,8 @@ async fn workspace(scene: &Scene, db: &Database, slug: &str, n: u32) -> String {
         .iter()
         .map(|t| format!("UPDATE {t} SET workspace_id = '{id}' WHERE workspace_id = md5('w{n}')::uuid;"))
         .collect();
-    let columns = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'remark'::regclass AND attname = 'workspace_id'";
-    let remark = match number(db, columns).await {
-        0 => String::new(),
-        _ => format!("UPDATE remark SET workspace_id = '{id}' WHERE workspace_id = md5('w{n}')::uuid;"),
-    };
+    // the column that the blueprint added
+    let remark = format!("UPDATE remark SET tenantry_tenant_id = '{id}' WHERE tenantry_tenant_id = md5('w{n}')::uuid;");
     let sql = format!(
         "SET session_replication_role = replica; UPDATE workspace SET id = '{id}' WHERE id = md5('w{n}')::uuid; {moved} {remark}"
     );
@@ -116,6 +113,12 @@ fn table<'a>(proof: &'a Value, name: &str) -> &'a Value {
 async fn a_shared_tenants_rows_go_and_nobody_elses() {
     let (scene, db, own, other) = shared("rows").await;
     let (_, key) = scene.key(&own, "Admin").await;
+    // what another part of the control plane knows of it
+    let more = "CREATE TABLE tenantry_control.later (tenant_id uuid NOT NULL, note text);
+         SELECT tenantry_control.protect('tenantry_control.later', 'tenant_id = tenantry_control.tenant()', 'SELECT, INSERT');
+         INSERT INTO tenantry_control.later SELECT id, 'x' FROM tenantry_control.tenant";
+    scene.database.execute(more).await;
+    Control::start(scene.settings.clone()).await.unwrap();
     let (before, neighbours) = (rows(&db, &own, true).await, rows(&db, &own, false).await);
     assert!(before.iter().all(|n| *n > 0), "{before:?}");
     delete(&scene, &own).await;
@@ -147,7 +150,11 @@ async fn a_shared_tenants_rows_go_and_nobody_elses() {
     assert!(proof.is(200).body["endedAt"].is_string());
     let project = table(&proof.body, "public.project");
     assert_eq!((&project["before"], &project["after"]), (&json!(3), &json!(0)));
+    assert_eq!(table(&proof.body, "public.remark")["before"], 6);
     assert_eq!(table(&proof.body, "api_key")["before"], 1);
+    assert_eq!(table(&proof.body, "later")["before"], 1);
+    let left = "SELECT count(*) FROM tenantry_control.later";
+    assert_eq!(number(&scene.database, left).await, 1);
     // the audit log has the proof; and lists do not show who is gone
     let client = scene.database.connect().await;
     let sql = "SELECT metadata FROM tenantry_control.audit_entry WHERE action = 'TENANT_ERASED'";

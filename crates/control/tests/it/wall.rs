@@ -110,6 +110,11 @@ async fn a_search_among_many_tenants_uses_its_index() {
     let rows = client.query(&format!("EXPLAIN {text}"), &[]).await.unwrap();
     let plan: String = rows.iter().map(|r| r.get::<_, String>(0) + "\n").collect();
     assert!(plan.contains("tenant_search"), "{plan}");
+    let many = Control::statements().into_iter().find(|s| s.doing == "look whether many tenants are meant").unwrap();
+    let text = many.text.replace("$1", "'c4ca4238a0b923820dcc509a6f75849b:*'");
+    let rows = client.query(&format!("EXPLAIN {text}"), &[]).await.unwrap();
+    let plan: String = rows.iter().map(|r| r.get::<_, String>(0) + "\n").collect();
+    assert!(plan.contains("tenant_search"), "{plan}");
     let found = scene.operate("GET", "/api/tenants?search=c4ca4238a0b923820dcc509a6f75849b").send().await;
     assert_eq!(found.is(200).body["items"][0]["slug"], "tenant-1");
     // what many have is found too, page by page

@@ -11,6 +11,7 @@ pub mod idle;
 pub mod load;
 pub mod noisy;
 pub mod peer;
+pub mod provisioning;
 pub mod quota;
 pub mod soak;
 pub mod table;

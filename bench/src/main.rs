@@ -9,7 +9,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use tenantry_bench::{cache, gateway, idle, noisy, quota, soak, table::Table, tenants, throughput, validate};
+use tenantry_bench::{
+    cache, gateway, idle, noisy, provisioning, quota, soak, table::Table, tenants, throughput, validate,
+};
 use tenantry_engine::bench::{self, Observer, Options};
 use tenantry_pg::Target;
 
@@ -80,12 +82,14 @@ enum Bench {
     Quota(quota::Plan),
     /// Validations of quotas over HTTP: asked of the database each time, and from memory
     QuotaValidate(validate::Plan),
+    /// How long tenants wait for their place, and lists of many tenants
+    Provisioning(provisioning::Plan),
     /// Torments a pooler and looks for what breaks: not a benchmark, so not part of all of them
     Soak(soak::Plan),
 }
 
 /// What `bench/run` does without a name, in this order.
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     "queries",
     "context",
     "migration",
@@ -98,6 +102,7 @@ const ALL: [&str; 12] = [
     "gateway",
     "quota",
     "quota-validate",
+    "provisioning",
 ];
 
 #[tokio::main]
@@ -187,6 +192,7 @@ async fn run(bench: Bench, target: &Target, json: bool) -> anyhow::Result<()> {
         Bench::Gateway(plan) => print_table(&gateway::run(&plan, &Narrator).await?, json),
         Bench::Quota(plan) => print_table(&quota::run(target, &plain, &plan, &Narrator).await?, json),
         Bench::QuotaValidate(plan) => print_table(&validate::run(target, &plain, &plan, &Narrator).await?, json),
+        Bench::Provisioning(plan) => print_table(&provisioning::run(target, &plan, &Narrator).await?, json),
         Bench::Soak(plan) => soak(&plan, json).await?,
     }
     Ok(())

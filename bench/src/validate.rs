@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde_json::{Value, json};
 use tenantry_blueprint::registry::Registry;
-use tenantry_control::{Control, Secret, Settings, SignIn};
+use tenantry_control::{Control, Secret, Settings};
 use tenantry_engine::bench::{Observer, Options, Scratch};
 use tenantry_model::Ident;
 use tenantry_pg::{Session, Target, connect_with};
@@ -128,13 +128,9 @@ pub async fn run(target: &Target, options: &Options, plan: &Plan, observer: &dyn
     let admin = connect_with(target, &Session::plain()).await?;
     admin.batch_execute(&format!("CREATE DATABASE {}", home.quoted())).await.context("make the control database")?;
     let settings = Settings {
-        owner: target.with_database(home.as_str()),
-        secret: Secret::random().context("draw a secret")?,
         connections: CONNECTIONS,
         application: Some(ground.target().with_login(login.as_str(), "bench-only")),
-        validation_age: Duration::ZERO,
-        sign_in: SignIn::default(),
-        keeper: None,
+        ..Settings::new(target.with_database(home.as_str()), Secret::random().context("draw a secret")?)
     };
     let measured = measure(&ground, settings, plan, observer).await;
     admin.batch_execute(&format!("DROP DATABASE {} WITH (FORCE)", home.quoted())).await.context("drop it")?;

@@ -1,5 +1,6 @@
 //! The control plane as a whole: started once, served until it is told to stop.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,12 +18,13 @@ use crate::db::{Db, Sql, migrate};
 use crate::directory::{self, Published};
 use crate::error::Error;
 use crate::http::reply::Reply;
-use crate::http::{self, Api};
-use crate::quotas::application::Application;
+use crate::http::{self, Api, Parts};
+use crate::quotas::ledger::Ledger;
 use crate::quotas::{self, Quotas};
 use crate::secret::Secret;
 use crate::sign_in::{Mode, SignIn};
 use crate::signing::Keeper;
+use crate::work::{self, Application, Workshop};
 
 /// What it needs to start.
 #[derive(Clone, Debug)]
@@ -41,6 +43,25 @@ pub struct Settings {
     pub sign_in: SignIn,
     /// The application's database, as a member of the role that keeps the signing keys of tenant contexts.
     pub keeper: Option<Target>,
+    /// Databases of the application, by name: where tenants live.
+    pub applications: BTreeMap<String, Application>,
+}
+
+impl Settings {
+    /// A control plane in this database that holds no limits and no keys anywhere, puts tenants nowhere and lets nobody
+    /// sign in: API keys alone.
+    pub fn new(owner: Target, secret: Secret) -> Self {
+        Self {
+            owner,
+            secret,
+            connections: crate::CONNECTIONS_DEFAULT,
+            application: None,
+            validation_age: Duration::ZERO,
+            sign_in: SignIn::default(),
+            keeper: None,
+            applications: BTreeMap::new(),
+        }
+    }
 }
 
 /// A control plane.
@@ -57,10 +78,14 @@ impl Control {
         let db = Db::new(migrated.api, migrated.operator, settings.connections)?;
         let first_key = first_key(&db, &settings.secret).await?;
         let connections = settings.connections;
-        let application = settings.application.map(|target| Application::new(target, connections)).transpose()?;
-        let quotas = Quotas::new(application, settings.validation_age);
-        let keeper = settings.keeper.map(Keeper::new);
-        Ok(Self { api: Api::new(db, settings.secret, settings.sign_in, quotas, keeper), first_key })
+        let held = settings.application.map(|target| Ledger::new(target, connections)).transpose()?;
+        let parts = Parts {
+            shop: Workshop::new(db.clone(), settings.secret.clone(), settings.applications),
+            sign_in: settings.sign_in,
+            quotas: Quotas::new(held, settings.validation_age),
+            keeper: settings.keeper.map(Keeper::new),
+        };
+        Ok(Self { api: Api::new(db, settings.secret, parts), first_key })
     }
 
     /// The operator's key, if this start made the first one. It is kept nowhere.
@@ -83,8 +108,14 @@ impl Control {
         quotas::round(&self.api, quotas::Due { look: true, note: true }).await
     }
 
-    /// Serves until told to stop; requests that were begun are answered. Where nobody is asked who he is, nobody beyond
-    /// this machine is served.
+    /// Does the work that is due, to its end: what [`serve`](Self::serve) does all the time. Gives the number of tasks
+    /// taken.
+    pub async fn work(&self) -> Result<usize, Error> {
+        work::drain(self.api.shop()).await
+    }
+
+    /// Serves until told to stop; requests that were begun are answered. Work that is under way is left where it
+    /// stands: another start goes on with it. Where nobody is asked who he is, nobody beyond this machine is served.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -99,6 +130,7 @@ impl Control {
                 "the control plane asks nobody who he is: whoever reaches this machine's loopback is its operator"
             );
         }
+        let _working = work::start(self.api.shop());
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let keeper = tokio::spawn(quotas::keep(self.api.clone()));
         let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
@@ -113,10 +145,15 @@ impl Control {
             crate::access::store::STATEMENTS,
             crate::audit::STATEMENTS,
             crate::audit::http::STATEMENTS,
+            crate::databases::store::STATEMENTS,
             crate::directory::STATEMENTS,
+            crate::erasing::store::STATEMENTS,
+            crate::fleet::store::STATEMENTS,
             crate::outbox::STATEMENTS,
             crate::plans::store::STATEMENTS,
             crate::quotas::store::STATEMENTS,
+            crate::placing::store::STATEMENTS,
+            crate::work::store::STATEMENTS,
             crate::tenants::store::STATEMENTS,
             crate::http::idempotency::STATEMENTS,
             crate::sign_in::store::STATEMENTS,

@@ -31,6 +31,12 @@ impl Refusal {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// The tenant has a schema or database of its own: in the shared tables nothing is its.
+    pub(crate) fn lives_elsewhere() -> Self {
+        Self::new("0A000", "tenantry: this tenant has a schema or database of its own, which the proxy does not serve")
+            .hint("Log in there with the tenant's own login; the operator has it.")
+    }
+
     /// Too many wait already.
     pub(crate) fn queue_full(limit: u32) -> Self {
         Self::new("53300", format!("tenantry: {limit} statements of this tenant wait already"))

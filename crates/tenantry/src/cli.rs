@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, audit, bench, check, complete, completions, doctor, domains, inspect, key, man, member, plan, plans, quota,
-    registry, rollback, serve, signing_key, status, support, tenant, tenants, up, verify,
+    apply, audit, bench, check, complete, completions, database, doctor, domains, fleet, inspect, key, man, member,
+    plan, plans, quota, registry, rollback, serve, signing_key, status, support, tenant, tenants, up, verify,
 };
 use crate::output::Format;
 
@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Member(member::Args),
     Support(support::Args),
     SigningKey(signing_key::Args),
+    Database(database::Args),
+    Fleet(fleet::Args),
     Tenants(tenants::Args),
     Domains(domains::Args),
     Registry(registry::Args),

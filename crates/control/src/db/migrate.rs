@@ -50,6 +50,8 @@ pub(crate) async fn run(owner: &Target, secret: &Secret) -> Result<Migrated, Err
     for sql in [tenantry_audit::store::TABLES, tenantry_audit::store::FOLLOW_CONTROL] {
         client.batch_execute(sql).await.map_err(failed("chain the audit entries"))?;
     }
+    let forgettable = client.batch_execute(include_str!("forgettable.sql")).await;
+    forgettable.map_err(failed("let erased tenants be forgotten"))?;
     client.close().await;
     Ok(Migrated { api: owner.with_login(api.as_str(), &password), operator })
 }

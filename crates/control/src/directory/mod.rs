@@ -16,12 +16,15 @@ statements! {
         "UPDATE tenantry_control.directory_state SET generation = generation + 1";
     GENERATION: "look whether the directory changed" =
         "SELECT generation FROM tenantry_control.directory_state";
+    // who is being made, could not be made, or is erased, is not there
     READ: "read the directory" =
-        "SELECT (SELECT generation FROM tenantry_control.directory_state), t.key, t.slug, t.plan, t.status,
-                k.id, k.verifier, k.expires_at
+        "SELECT (SELECT generation FROM tenantry_control.directory_state), t.key, t.slug, t.plan,
+                CASE t.status WHEN 'erasing' THEN 'deleted' ELSE t.status END,
+                k.id, k.verifier, k.expires_at, t.isolation_strategy
          FROM tenantry_control.tenant t
          LEFT JOIN tenantry_control.api_key k ON k.tenant_id = t.id AND k.verifier IS NOT NULL
              AND k.revoked_at IS NULL AND coalesce(k.expires_at > now(), true)
+         WHERE t.status IN ('active', 'suspended', 'deleted', 'erasing')
          ORDER BY t.id, k.created_at, k.id";
 }
 
@@ -55,6 +58,8 @@ struct Entry {
     slug: String,
     plan: String,
     state: String,
+    #[serde(skip_serializing_if = "is_shared")]
+    isolation: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     credentials: Vec<Credential>,
 }
@@ -66,6 +71,11 @@ struct Credential {
     verifier: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
+}
+
+/// What most are is not written down.
+fn is_shared(isolation: &str) -> bool {
+    isolation == "shared"
 }
 
 /// Counts the directory up; the last statement of a transaction that changes it.
@@ -91,7 +101,14 @@ pub(crate) async fn if_changed(db: &Db, known: i64) -> Result<Option<Published>,
         let (key, plan): (String, String) = (row.get(1), row.get(3));
         if file.tenants.last().is_none_or(|t| t.key != key) {
             file.plans.entry(plan.clone()).or_insert(Plan {});
-            let entry = Entry { key, slug: row.get(2), plan, state: row.get(4), credentials: Vec::new() };
+            let entry = Entry {
+                key,
+                slug: row.get(2),
+                plan,
+                state: row.get(4),
+                isolation: row.get(8),
+                credentials: Vec::new(),
+            };
             file.tenants.push(entry);
         }
         if let (Some(id), Some(tenant)) = (row.get::<_, Option<String>>(5), file.tenants.last_mut()) {

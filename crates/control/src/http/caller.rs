@@ -23,6 +23,7 @@ use crate::ids::TenantId;
 use crate::secret::Secret;
 use crate::sign_in::SignIn;
 use crate::signing::Keeper;
+use crate::work::Workshop;
 
 /// Headers that may name a tenant. They never decide: they must agree.
 const TENANT_HEADERS: [&str; 3] = ["x-tenant-id", "x-workspace-id", "x-tenant"];
@@ -83,6 +84,11 @@ impl Caller {
     /// Who may sign in, and how.
     pub(crate) fn sign_in(&self) -> &SignIn {
         self.api.sign_in()
+    }
+
+    /// Where work is done that takes longer than a request.
+    pub(crate) fn shop(&self) -> &Workshop {
+        self.api.shop()
     }
 
     /// The door to the signing keys in the application's database.

@@ -41,6 +41,7 @@ use crate::quotas::Quotas;
 use crate::secret::Secret;
 use crate::sign_in::SignIn;
 use crate::signing::Keeper;
+use crate::work::Workshop;
 use machine::Counters;
 use noted::Notes;
 use request_id::RequestId;
@@ -58,16 +59,27 @@ struct Inner {
     secret: Secret,
     counters: Counters,
     notes: Notes,
-    sign_in: SignIn,
-    quotas: Quotas,
-    keeper: Option<Keeper>,
+    parts: Parts,
+}
+
+/// What single subjects need.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Where tenants are put and taken away.
+    pub shop: Workshop,
+    /// Who may sign in, and how.
+    pub sign_in: SignIn,
+    /// Limits, and where they are held.
+    pub quotas: Quotas,
+    /// The door to the signing keys in the application's database.
+    pub keeper: Option<Keeper>,
 }
 
 impl Api {
     /// An API over this database; a task writes what is refused into the audit log.
-    pub(crate) fn new(db: Db, secret: Secret, sign_in: SignIn, quotas: Quotas, keeper: Option<Keeper>) -> Self {
+    pub(crate) fn new(db: Db, secret: Secret, parts: Parts) -> Self {
         let notes = Notes::start(db.clone());
-        Self(Arc::new(Inner { db, secret, counters: Counters::default(), notes, sign_in, quotas, keeper }))
+        Self(Arc::new(Inner { db, secret, counters: Counters::default(), notes, parts }))
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -79,16 +91,21 @@ impl Api {
     }
 
     pub(crate) fn quotas(&self) -> &Quotas {
-        &self.0.quotas
+        &self.0.parts.quotas
     }
 
     pub(crate) fn sign_in(&self) -> &SignIn {
-        &self.0.sign_in
+        &self.0.parts.sign_in
     }
 
     /// The door to the signing keys in the application's database.
     pub(crate) fn keeper(&self) -> Option<&Keeper> {
-        self.0.keeper.as_ref()
+        self.0.parts.keeper.as_ref()
+    }
+
+    /// Where work is done that takes longer than a request.
+    pub(crate) fn shop(&self) -> &Workshop {
+        &self.0.parts.shop
     }
 
     /// Somebody showed a credential that is none.
@@ -116,6 +133,8 @@ fn of_tenants() -> OpenApiRouter<Api> {
         .merge(crate::members::http::routes())
         .merge(crate::support::http::routes())
         .merge(crate::quotas::http::routes())
+        .merge(crate::placing::http::routes())
+        .merge(crate::erasing::http::routes())
 }
 
 fn documented() -> OpenApiRouter<Api> {
@@ -124,6 +143,8 @@ fn documented() -> OpenApiRouter<Api> {
         .nest("/api/plans", crate::plans::http::routes())
         .nest("/api/users", crate::users::http::routes())
         .nest("/api/signing-keys", crate::signing::http::routes())
+        .nest("/api/databases", crate::databases::http::routes())
+        .nest("/api/fleet", crate::fleet::http::routes())
         .merge(crate::tenants::http::own_routes())
         .merge(crate::sign_in::http::routes())
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tenantry_pg::tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::application::AppTx;
+use super::ledger::AppTx;
 use super::levels::Near;
 use super::{Limit, Resource, Source};
 use crate::db::statements;

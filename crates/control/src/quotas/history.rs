@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::application::Application;
 use super::counters;
+use super::ledger::Ledger;
 use super::store::{self, Day};
 use crate::db::Scope;
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub(crate) enum Granularity {
 }
 
 /// Notes the use of everybody today.
-pub(super) async fn note(api: &Api, application: &Application) -> Result<(), Error> {
+pub(super) async fn note(api: &Api, application: &Ledger) -> Result<(), Error> {
     let tx = api.db().write(Scope::Platform, "task:quota keeper").await?;
     if !store::only_keeper(&tx).await? {
         return Ok(());

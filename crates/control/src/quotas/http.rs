@@ -12,8 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::application::Application;
 use super::counters::{self, Counters};
+use super::ledger::Ledger;
 use super::{Basis, Resource, Urgency, decide, field_of, no_application, percent, store};
 use crate::access::{self, Granted, Permission};
 use crate::audit::{Entry, Severity};
@@ -223,7 +223,7 @@ async fn settle(caller: &Caller, mut change: Change, before: &Basis, resources: 
 }
 
 /// Resources and counters of this moment.
-pub(super) async fn ask(application: &Application, tenant: TenantId) -> Result<(Vec<Resource>, Counters), Error> {
+pub(super) async fn ask(application: &Ledger, tenant: TenantId) -> Result<(Vec<Resource>, Counters), Error> {
     let asked = application.begin().await?;
     let resources = counters::resources(&asked).await?;
     let counters = counters::usage(&asked, tenant).await?;

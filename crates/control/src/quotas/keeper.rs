@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use super::application::Application;
+use super::ledger::Ledger;
 use super::levels::{Near, Step, steps};
 use super::memory::Memory;
 use super::noted::{Noted, Refused};
@@ -36,7 +36,7 @@ const NAME: &str = "quota keeper";
 /// What requests and the keeper share.
 #[derive(Debug, Default)]
 pub(crate) struct Quotas {
-    application: Option<Application>,
+    application: Option<Ledger>,
     pub(super) noted: Noted,
     pub(super) memory: Option<Memory>,
     work: Notify,
@@ -44,12 +44,12 @@ pub(crate) struct Quotas {
 
 impl Quotas {
     /// With validations from memory, unless their age is zero.
-    pub(crate) fn new(application: Option<Application>, age: Duration) -> Self {
+    pub(crate) fn new(application: Option<Ledger>, age: Duration) -> Self {
         Self { application, memory: Memory::of_age(age), ..Self::default() }
     }
 
     /// The application's database, where one is named.
-    pub(crate) fn application(&self) -> Option<&Application> {
+    pub(crate) fn application(&self) -> Option<&Ledger> {
         self.application.as_ref()
     }
 
@@ -121,7 +121,7 @@ pub(crate) async fn round(api: &Api, due: Due) -> Result<(), Error> {
 }
 
 /// Writes what is decided and not written, one tenant after the other.
-async fn write_all(api: &Api, application: &Application) -> Result<(), Error> {
+async fn write_all(api: &Api, application: &Ledger) -> Result<(), Error> {
     for _ in 0..WRITTEN_MAX {
         let tx = api.db().write(Scope::Platform, "task:quota keeper").await?;
         let Some(tenant) = store::next(&tx).await? else { return Ok(()) };
@@ -150,7 +150,7 @@ async fn write_all(api: &Api, application: &Application) -> Result<(), Error> {
 }
 
 /// Keeps the list of resources. Where it changed, everybody's limits are written anew.
-async fn learn_resources(api: &Api, application: &Application) -> Result<(), Error> {
+async fn learn_resources(api: &Api, application: &Ledger) -> Result<(), Error> {
     let asked = application.begin().await?;
     let seen = counters::resources(&asked).await?;
     asked.commit().await?;
@@ -164,7 +164,7 @@ async fn learn_resources(api: &Api, application: &Application) -> Result<(), Err
     Ok(())
 }
 
-async fn sweep(application: &Application) -> Result<(), Error> {
+async fn sweep(application: &Ledger) -> Result<(), Error> {
     let tx = application.begin().await?;
     let expired = counters::sweep(&tx).await?;
     tx.commit().await?;
@@ -175,7 +175,7 @@ async fn sweep(application: &Application) -> Result<(), Error> {
 }
 
 /// Looks who came near a limit or went away from one: these tenants, or all.
-async fn look(api: &Api, application: &Application, only: Option<BTreeSet<TenantId>>) -> Result<(), Error> {
+async fn look(api: &Api, application: &Ledger, only: Option<BTreeSet<TenantId>>) -> Result<(), Error> {
     let asked = application.begin().await?;
     let mut near = Vec::new();
     match &only {

@@ -15,9 +15,9 @@ use axum::http::request::Parts;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use super::application::Application;
 use super::counters::{Counter, Counters};
 use super::http::ask;
+use super::ledger::Ledger;
 use crate::access::Permission;
 use crate::error::Error;
 use crate::http::Api;
@@ -64,7 +64,7 @@ impl Memory {
     }
 
     /// The tenant's numbers; whoever asks while they are fetched waits for the same answer.
-    async fn counters(&self, application: &Application, tenant: TenantId) -> Result<Arc<Counters>, Error> {
+    async fn counters(&self, application: &Ledger, tenant: TenantId) -> Result<Arc<Counters>, Error> {
         let fetch = async { Ok(Arc::new(ask(application, tenant).await?.1)) };
         self.counters.get_or_insert_async(&(tenant, self.slice()), fetch).await
     }
@@ -72,7 +72,7 @@ impl Memory {
     /// The same, if these increments fit clearly.
     pub(super) async fn clearly(
         &self,
-        application: &Application,
+        application: &Ledger,
         tenant: TenantId,
         items: &[(String, i64)],
     ) -> Result<Option<Arc<Counters>>, Error> {

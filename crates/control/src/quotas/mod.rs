@@ -19,11 +19,11 @@
 //! | `levels`, `history` | warnings and days: pure rules |
 //! | `keeper` | the task that does what nobody waits for |
 
-pub(crate) mod application;
 pub(crate) mod counters;
 mod history;
 pub(crate) mod http;
 mod keeper;
+pub(crate) mod ledger;
 mod levels;
 mod memory;
 mod noted;

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::application::Application;
+use super::ledger::Ledger;
 use super::validate::{exceeded, units, unknown};
 use super::{Urgency, counters, decide, no_application};
 use crate::access::Permission;
@@ -72,7 +72,7 @@ struct What {
     resource_type: Option<String>,
 }
 
-fn application(caller: &Caller) -> Result<&Application, Error> {
+fn application(caller: &Caller) -> Result<&Ledger, Error> {
     caller.api().quotas().application().ok_or_else(no_application)
 }
 
@@ -112,7 +112,7 @@ async fn reserve(caller: Caller, Id(tenant): Id, body: Body<Wanted>) -> Result<R
 /// Why a reservation was refused, with numbers where it was for want of room.
 async fn refused(
     caller: &Caller,
-    application: &Application,
+    application: &Ledger,
     tenant: TenantId,
     resource: &str,
     increment: i64,

@@ -12,7 +12,7 @@
 
 use jiff::Timestamp;
 
-use super::application::{AppTx, Application};
+use super::ledger::{AppTx, Ledger};
 use super::{Basis, Source, counters, store};
 use crate::ablation::{Moment, moment};
 use crate::change::Change;
@@ -108,7 +108,7 @@ impl Decided {
 }
 
 /// Puts a tenant's limits into a transaction of the application's database.
-pub(super) async fn put(application: &Application, basis: &Basis) -> Result<AppTx, Error> {
+pub(super) async fn put(application: &Ledger, basis: &Basis) -> Result<AppTx, Error> {
     let tx = application.begin().await?;
     counters::alone(&tx, basis.tenant).await?;
     let (there, now) = (counters::usage(&tx, basis.tenant).await?, Timestamp::now());

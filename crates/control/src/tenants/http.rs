@@ -15,6 +15,7 @@ use super::{Contact, Step, Subscription, Tenant, check, event_of, go, place, sto
 use crate::access::{Permission, Reach};
 use crate::audit::{Entry, Severity};
 use crate::change::{Change, View};
+use crate::databases::Strategy;
 use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
@@ -22,7 +23,7 @@ use crate::http::caller::{Caller, Id};
 use crate::http::page;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
-use crate::quotas;
+use crate::{placing, quotas};
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -48,7 +49,7 @@ struct NewTenant {
     contact: Option<Contact>,
     #[serde(default)]
     subscription: Subscription,
-    /// `shared` (the default); `schema` and `database` are not offered yet.
+    /// `shared` (the default), `schema` or `database`.
     #[serde(default)]
     isolation_strategy: Option<String>,
     /// `Root`, `Parent` or `Child`; follows from `parentId` if left out.
@@ -109,7 +110,7 @@ struct Filter {
     page_token: Option<String>,
     /// 1 to 200; 50 if left out.
     page_size: Option<u32>,
-    /// `active`, `suspended` or `deleted`.
+    /// `provisioning`, `failed`, `active`, `suspended`, `deleted`, `erasing` or `erased`; all but erased ones if left out.
     status: Option<String>,
     /// A plan's name.
     plan: Option<String>,
@@ -183,7 +184,7 @@ fn words(text: &str) -> Result<String, Error> {
 }
 
 #[utoipa::path(post, path = "", tag = "tenants", request_body = NewTenant,
-    responses((status = 201, description = "The tenant", body = Tenant)))]
+    responses((status = 201, description = "The tenant; `provisioning` while its own schema or database is made", body = Tenant)))]
 async fn create(caller: Caller, body: Body<NewTenant>) -> Result<Reply, Error> {
     let request = body.value;
     let (granted, parent) = match request.parent_id {
@@ -193,14 +194,12 @@ async fn create(caller: Caller, body: Body<NewTenant>) -> Result<Reply, Error> {
             (granted, Some(parent))
         }
     };
-    match request.isolation_strategy.as_deref() {
-        None | Some("shared") => {}
-        Some("schema" | "database") => {
-            let detail =
-                "only the strategy `shared` is offered: a tenant's rows lie in shared tables behind row-level security";
-            return Err(Error::new(Code::StrategyUnavailable, detail));
-        }
-        Some(_) => return Err(Error::field("isolationStrategy", "give shared, schema or database")),
+    let strategy = request.isolation_strategy.as_deref().unwrap_or("shared");
+    let strategy = Strategy::parse(strategy)
+        .ok_or_else(|| Error::field("isolationStrategy", "give shared, schema or database"))?;
+    if parent.is_some() && strategy != Strategy::Shared {
+        // a place of its own is the platform's to give
+        caller.on_platform(Permission::TenantSubscribe)?;
     }
     let id = TenantId::new();
     let mut tenant = Tenant {
@@ -210,12 +209,12 @@ async fn create(caller: Caller, body: Body<NewTenant>) -> Result<Reply, Error> {
         name: request.name,
         contact: request.contact,
         subscription: request.subscription,
-        isolation_strategy: "shared".to_owned(),
+        isolation_strategy: strategy.as_str().to_owned(),
         kind: String::new(),
         parent_id: None,
         path: Vec::new(),
         external_id: request.external_id,
-        status: "active".to_owned(),
+        status: if strategy == Strategy::Shared { "active" } else { "provisioning" }.to_owned(),
         status_reason: None,
         deleted_at: None,
         erase_at: None,
@@ -239,15 +238,18 @@ async fn create(caller: Caller, body: Body<NewTenant>) -> Result<Reply, Error> {
     take_slug(&change, id, &tenant.slug).await?;
     plan_can_be_had(&change, &tenant).await?;
     let tenant = store::insert(&change, &tenant).await.map_err(named)?;
+    placing::choose(&change, caller.shop(), id, strategy).await?;
     // what is below another has nothing from its first moment on; the others are not made to wait
     let urgency = if tenant.parent_id.is_some() { quotas::Urgency::Now } else { quotas::Urgency::Soon };
     let decided = quotas::decide(caller.api(), &change, id, urgency).await?;
     change.publishes();
     let entry = Entry::done("TENANT_CREATED", Severity::Medium, Some(id)).to("tenant", id);
-    change.audit(entry.with(json!({ "slug": tenant.slug, "plan": tenant.subscription.plan }))).await?;
+    let more = json!({ "slug": tenant.slug, "plan": tenant.subscription.plan, "isolationStrategy": strategy });
+    change.audit(entry.with(more)).await?;
     change.emit(event_of("tenantry.tenant.created", &tenant)).await?;
     let reply = Reply::json(StatusCode::CREATED, &tenant)?.version(tenant.version);
     let reply = change.commit(reply.at(format!("/api/tenants/{id}"))).await?;
+    caller.shop().wake();
     decided.write().await;
     Ok(reply)
 }
@@ -296,6 +298,9 @@ async fn update(caller: Caller, Id(id): Id, body: Body<TenantChange>) -> Result<
     caller.expects(before.version)?;
     if before.status == "deleted" {
         return Err(Error::new(Code::StateConflict, "the tenant is deleted: restore it first"));
+    }
+    if ["erasing", "erased"].contains(&before.status.as_str()) {
+        return Err(Error::new(Code::StateConflict, "the tenant is gone for good"));
     }
     let mut tenant = before.clone();
     let fields = changed(&mut tenant, request);
@@ -364,7 +369,9 @@ async fn delete(caller: Caller, Id(id): Id) -> Result<Reply, Error> {
     let tenant = store::lock(&change, id).await?;
     caller.expects(tenant.version)?;
     let tenant = go(&mut change, tenant, Step::Delete, None).await?;
-    change.commit(Reply::json(StatusCode::OK, &tenant)?.version(tenant.version)).await
+    let reply = change.commit(Reply::json(StatusCode::OK, &tenant)?.version(tenant.version)).await?;
+    caller.shop().wake();
+    Ok(reply)
 }
 
 #[utoipa::path(post, path = "/{id}/suspend", tag = "tenants", params(("id" = TenantId, Path)), request_body = Reason,
@@ -400,7 +407,9 @@ async fn step(
     let mut change = caller.change(granted, Some(&body.digest)).await?;
     let tenant = store::lock(&change, id).await?;
     let tenant = go(&mut change, tenant, step, reason.filter(|_| step == Step::Suspend)).await?;
-    change.commit(Reply::json(StatusCode::OK, &tenant)?.version(tenant.version)).await
+    let reply = change.commit(Reply::json(StatusCode::OK, &tenant)?.version(tenant.version)).await?;
+    caller.shop().wake();
+    Ok(reply)
 }
 
 /// A constraint of the table in the words of the field it is about.

@@ -90,9 +90,9 @@ pub struct Tenant {
     pub(crate) path: Vec<TenantId>,
     /// Its name in another system.
     pub external_id: Option<String>,
-    /// `active`, `suspended` or `deleted`.
+    /// `provisioning`, `failed`, `active`, `suspended`, `deleted`, `erasing` or `erased`.
     pub status: String,
-    /// Why it is suspended.
+    /// Why it is suspended, or could not be made.
     pub status_reason: Option<String>,
     /// Since when it is deleted.
     pub deleted_at: Option<Timestamp>,
@@ -121,7 +121,7 @@ impl Step {
         match (self, status) {
             (Self::Suspend, "active") => Ok("suspended"),
             (Self::Resume, "suspended") | (Self::Restore, "deleted") => Ok("active"),
-            (Self::Delete, "active" | "suspended") => Ok("deleted"),
+            (Self::Delete, "active" | "suspended" | "failed") => Ok("deleted"),
             _ => Err(Error::new(Code::StateConflict, format!("the tenant is {status}: this step does not fit"))),
         }
     }
@@ -213,12 +213,23 @@ async fn go(change: &mut Change, mut tenant: Tenant, step: Step, reason: Option<
     if step == Step::Delete && store::has_children(change, tenant.id).await? {
         return Err(Error::new(Code::StateConflict, "there are tenants below it: delete them first"));
     }
+    if let (Step::Restore, Some(parent)) = (step, tenant.parent_id)
+        && store::status_of(change, parent)
+            .await?
+            .is_some_and(|s| ["deleted", "erasing", "erased"].contains(&s.as_str()))
+    {
+        return Err(Error::new(Code::StateConflict, "the tenant above it is deleted: restore that one first"));
+    }
+    let never_was = step == Step::Restore && crate::placing::store::is_unfinished(change.tx(), tenant.id).await?;
+    // who could not be made is not made by being restored
+    let status = if never_was { "failed" } else { status };
     let now = Timestamp::now();
     status.clone_into(&mut tenant.status);
     tenant.status_reason = reason;
     tenant.deleted_at = (step == Step::Delete).then_some(now);
     tenant.erase_at = (step == Step::Delete).then(|| store::erase_at(now, GRACE_DAYS));
     let tenant = store::set_status(change, &tenant).await?;
+    crate::placing::access::follow(change, tenant.id).await?;
     change.publishes();
     let (action, event, severity) = step.action();
     let entry = Entry::done(action, severity, Some(tenant.id)).to("tenant", tenant.id);
@@ -227,7 +238,19 @@ async fn go(change: &mut Change, mut tenant: Tenant, step: Step, reason: Option<
     Ok(tenant)
 }
 
-fn event_of(kind: &'static str, tenant: &Tenant) -> Event {
+/// Puts a tenant into a state that work on its place has led to.
+pub(crate) async fn settle(
+    change: &Change,
+    mut tenant: Tenant,
+    status: &str,
+    reason: Option<String>,
+) -> Result<Tenant, Error> {
+    status.clone_into(&mut tenant.status);
+    tenant.status_reason = reason;
+    store::set_status(change, &tenant).await
+}
+
+pub(crate) fn event_of(kind: &'static str, tenant: &Tenant) -> Event {
     let data =
         json!({ "id": tenant.id, "slug": tenant.slug, "status": tenant.status, "plan": tenant.subscription.plan });
     Event { kind, subject: Some(tenant.id.to_string()), tenant: Some(tenant.id), data }
@@ -237,11 +260,13 @@ fn event_of(kind: &'static str, tenant: &Tenant) -> Event {
 mod tests {
     use super::*;
 
+    const STATES: [&str; 7] = ["provisioning", "failed", "active", "suspended", "deleted", "erasing", "erased"];
+
     #[test]
     fn every_step_fits_some_states_and_no_others() {
         let fits: Vec<_> = [Step::Suspend, Step::Resume, Step::Delete, Step::Restore]
             .into_iter()
-            .flat_map(|step| ["active", "suspended", "deleted"].map(|s| (step, s, step.after(s).ok())))
+            .flat_map(|step| STATES.map(|s| (step, s, step.after(s).ok())))
             .filter_map(|(step, from, to)| Some(format!("{step:?} {from}>{}", to?)))
             .collect();
         assert_eq!(
@@ -249,6 +274,7 @@ mod tests {
             [
                 "Suspend active>suspended",
                 "Resume suspended>active",
+                "Delete failed>deleted",
                 "Delete active>deleted",
                 "Delete suspended>deleted",
                 "Restore deleted>active"

@@ -34,7 +34,7 @@ statements! {
         "INSERT INTO tenantry_control.tenant
              (id, key, slug, name, contact_name, contact_email, plan, subscription_status, isolation_strategy, type,
               parent_id, path, external_id, status)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'active') RETURNING ", columns!());
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING ", columns!());
     UPDATE: "change the tenant" = concat!(
         "UPDATE tenantry_control.tenant
          SET slug = $2, name = $3, contact_name = $4, contact_email = $5, plan = $6, subscription_status = $7,
@@ -44,19 +44,31 @@ statements! {
         "UPDATE tenantry_control.tenant
          SET status = $2, status_reason = $3, deleted_at = $4, erase_at = $5, version = version + 1, updated_at = now()
          WHERE id = $1 RETURNING ", columns!());
+    STATUS_OF: "read the state of a tenant" =
+        "SELECT status FROM tenantry_control.tenant WHERE id = $1";
     CHILDREN: "look for tenants below" =
-        "SELECT EXISTS (SELECT FROM tenantry_control.tenant WHERE parent_id = $1 AND status <> 'deleted')";
+        "SELECT EXISTS (SELECT FROM tenantry_control.tenant WHERE parent_id = $1 AND status NOT IN ('deleted', 'erasing', 'erased'))";
     LIST: "list the tenants" = concat!(
         "SELECT ", columns!(), " FROM tenantry_control.tenant
-         WHERE ($1::uuid IS NULL OR id > $1) AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR plan = $3)
+         WHERE ($1::uuid IS NULL OR id > $1) AND CASE WHEN $2::text IS NULL THEN status <> 'erased' ELSE status = $2 END AND ($3::text IS NULL OR plan = $3)
            AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR parent_id = $5)
+         ORDER BY id LIMIT $6");
+    // without a limit: with one, a rare word would be looked for in every row
+    MANY: "look whether many tenants are meant" =
+        "SELECT count(*) > 1000 FROM tenantry_control.tenant WHERE search @@ pg_catalog.to_tsquery('simple', $1)";
+    // of many a page is found soon in the order of ids, and they need not be put into it
+    SEARCH_MANY: "search many tenants" = concat!(
+        "SELECT ", columns!(), " FROM tenantry_control.tenant
+         WHERE ($1::uuid IS NULL OR id > $1) AND CASE WHEN $2::text IS NULL THEN status <> 'erased' ELSE status = $2 END
+           AND ($3::text IS NULL OR plan = $3) AND ($4::text IS NULL OR type = $4)
+           AND ($5::uuid IS NULL OR parent_id = $5) AND search @@ pg_catalog.to_tsquery('simple', $7)
          ORDER BY id LIMIT $6");
     // first what the index finds, then the order: the other way about, a rare word is looked for in every row
     SEARCH: "search the tenants" = concat!(
         "WITH found AS MATERIALIZED (
              SELECT * FROM tenantry_control.tenant WHERE search @@ pg_catalog.to_tsquery('simple', $7))
          SELECT ", columns!(), " FROM found
-         WHERE ($1::uuid IS NULL OR id > $1) AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR plan = $3)
+         WHERE ($1::uuid IS NULL OR id > $1) AND CASE WHEN $2::text IS NULL THEN status <> 'erased' ELSE status = $2 END AND ($3::text IS NULL OR plan = $3)
            AND ($4::text IS NULL OR type = $4) AND ($5::uuid IS NULL OR parent_id = $5)
          ORDER BY id LIMIT $6");
 }
@@ -89,8 +101,13 @@ pub(super) async fn read(view: &View, id: TenantId) -> Result<Option<Tenant>, Er
     Ok(view.tx().query_opt(&READ, &[&id.0]).await?.as_ref().map(tenant))
 }
 
+/// The tenant, as this transaction sees it.
+pub(crate) async fn find(tx: &Tx, id: TenantId) -> Result<Option<Tenant>, Error> {
+    Ok(tx.query_opt(&READ, &[&id.0]).await?.as_ref().map(tenant))
+}
+
 /// Reads a tenant that this change holds until its end.
-pub(super) async fn lock(change: &Change, id: TenantId) -> Result<Tenant, Error> {
+pub(crate) async fn lock(change: &Change, id: TenantId) -> Result<Tenant, Error> {
     let row = change.tx().query_opt(&LOCK, &[&id.0]).await?;
     row.as_ref().map(tenant).ok_or_else(Error::not_found)
 }
@@ -128,6 +145,7 @@ pub(super) async fn insert(change: &Change, t: &Tenant) -> Result<Tenant, Error>
                 &parent,
                 &path,
                 &t.external_id,
+                &t.status,
             ],
         )
         .await?;
@@ -142,10 +160,15 @@ pub(super) async fn update(change: &Change, t: &Tenant) -> Result<Tenant, Error>
     Ok(tenant(&change.tx().query_one(&UPDATE, &params).await?))
 }
 
-pub(super) async fn set_status(change: &Change, t: &Tenant) -> Result<Tenant, Error> {
+pub(crate) async fn set_status(change: &Change, t: &Tenant) -> Result<Tenant, Error> {
     let row =
         change.tx().query_one(&STATUS, &[&t.id.0, &t.status, &t.status_reason, &t.deleted_at, &t.erase_at]).await?;
     Ok(tenant(&row))
+}
+
+/// The state of a tenant.
+pub(super) async fn status_of(change: &Change, id: TenantId) -> Result<Option<String>, Error> {
+    Ok(change.tx().query_opt(&STATUS_OF, &[&id.0]).await?.map(|r| r.get(0)))
 }
 
 pub(super) async fn has_children(change: &Change, id: TenantId) -> Result<bool, Error> {
@@ -168,6 +191,9 @@ pub(super) async fn list(tx: &Tx, w: &Wanted<'_>) -> Result<Vec<Tenant>, Error> 
     let parent = w.parent.map(|p| p.0);
     let rows = match w.search {
         None => tx.query(&LIST, &[&w.after, &w.status, &w.plan, &w.kind, &parent, &w.limit]).await?,
+        Some(words) if tx.query_one(&MANY, &[&words]).await?.get(0) => {
+            tx.query(&SEARCH_MANY, &[&w.after, &w.status, &w.plan, &w.kind, &parent, &w.limit, &words]).await?
+        }
         Some(words) => tx.query(&SEARCH, &[&w.after, &w.status, &w.plan, &w.kind, &parent, &w.limit, &words]).await?,
     };
     Ok(rows.iter().map(tenant).collect())

@@ -22,6 +22,8 @@ fn documented() -> Vec<(String, String)> {
 fn body(method: &str, path: &str) -> Value {
     match (method, path) {
         ("POST", "/api/tenants") => json!({ "name": "n", "slug": "nobody-has-it" }),
+        ("POST", "/api/databases") => json!({ "name": "main", "strategies": ["shared"] }),
+        ("POST", "/api/fleet/migrations") => json!({ "version": "1", "sql": "SELECT 1" }),
         ("POST", p) if p.ends_with("/keys") => json!({ "name": "k", "role": "Viewer" }),
         ("POST", "/api/plans") => json!({ "key": "another" }),
         ("POST", p) if p.ends_with("/reserve") => json!({ "resourceType": "segments" }),
@@ -44,7 +46,7 @@ fn at(path: &str, tenant: &str) -> String {
     const NOTHING: &str = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4e";
     let path =
         path.replace("{id}", tenant).replace("{key}", "000000000000").replace("{user}", NOTHING).replace("{kid}", "7");
-    path.replace("{invitation}", NOTHING).replace("{support}", NOTHING)
+    path.replace("{invitation}", NOTHING).replace("{support}", NOTHING).replace("{database}", NOTHING)
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A control plane of a test: its own database, and callers of every kind.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use axum::Router;
@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tenantry_control::{Control, Mode, Secret, Settings, SignIn};
+use tenantry_control::{Application, Control, Mode, Secret, Settings, SignIn};
 use tenantry_issuer::{IssuerParts, IssuerSettings, KeySource};
 use tenantry_pg::Target;
 use tenantry_testkit::{Database, postgres};
@@ -21,10 +21,10 @@ const MAJOR: u32 = 15;
 
 pub(crate) struct Scene {
     pub(crate) database: Database,
+    pub(crate) control: Control,
     pub(crate) router: Router,
     pub(crate) operator: String,
     pub(crate) settings: Settings,
-    pub(crate) control: Control,
 }
 
 /// What came back.
@@ -153,25 +153,27 @@ impl Scene {
 
     /// One that holds limits in an application's database.
     pub(crate) async fn with_application(hint: &str, application: Option<Target>) -> Self {
-        Self::start(hint, two_issuers(), application).await
+        Self::start(hint, |settings| settings.application = application).await
+    }
+
+    /// One where tenants can live in these databases.
+    pub(crate) async fn with_places(hint: &str, applications: BTreeMap<String, Application>) -> Self {
+        Self::start(hint, |settings| settings.applications = applications).await
     }
 
     /// One where these may sign in.
     pub(crate) async fn with(hint: &str, sign_in: SignIn) -> Self {
-        Self::start(hint, sign_in, None).await
+        Self::start(hint, |settings| settings.sign_in = sign_in).await
     }
 
-    async fn start(hint: &str, sign_in: SignIn, application: Option<Target>) -> Self {
+    async fn start(hint: &str, change: impl FnOnce(&mut Settings)) -> Self {
         let database = postgres(MAJOR).database(hint).await;
-        let settings = Settings {
-            owner: database.target(),
-            secret: Secret::random().unwrap(),
-            connections: 4,
-            application,
-            validation_age: Duration::ZERO,
-            sign_in,
-            keeper: None,
+        let mut settings = Settings {
+            connections: 8,
+            sign_in: two_issuers(),
+            ..Settings::new(database.target(), Secret::random().unwrap())
         };
+        change(&mut settings);
         let control = Control::start(settings.clone()).await.unwrap();
         let operator = control.first_key().unwrap().to_owned();
         Self { database, router: control.router(), operator, settings, control }

@@ -110,8 +110,20 @@ async fn a_search_among_many_tenants_uses_its_index() {
     let rows = client.query(&format!("EXPLAIN {text}"), &[]).await.unwrap();
     let plan: String = rows.iter().map(|r| r.get::<_, String>(0) + "\n").collect();
     assert!(plan.contains("tenant_search"), "{plan}");
+    let many = Control::statements().into_iter().find(|s| s.doing == "look whether many tenants are meant").unwrap();
+    let text = many.text.replace("$1", "'c4ca4238a0b923820dcc509a6f75849b:*'");
+    let rows = client.query(&format!("EXPLAIN {text}"), &[]).await.unwrap();
+    let plan: String = rows.iter().map(|r| r.get::<_, String>(0) + "\n").collect();
+    assert!(plan.contains("tenant_search"), "{plan}");
     let found = scene.operate("GET", "/api/tenants?search=c4ca4238a0b923820dcc509a6f75849b").send().await;
     assert_eq!(found.is(200).body["items"][0]["slug"], "tenant-1");
+    // what many have is found too, page by page
+    let many = scene.operate("GET", "/api/tenants?search=company&pageSize=200").send().await;
+    let page = many.is(200).body["items"].as_array().unwrap().len();
+    assert!(page == 200 && many.body["nextPageToken"].is_string());
+    let next = format!("/api/tenants?search=company&pageSize=200&pageToken={}", many.text("nextPageToken"));
+    let next = scene.operate("GET", &next).send().await;
+    assert!(next.is(200).body["items"][0]["id"].as_str() > many.body["items"][199]["id"].as_str());
     scene.operate("GET", "/api/tenants?pageSize=200").send().await.is(200);
     let control = Control::start(scene.settings.clone()).await.unwrap();
     let all = control.directory_if_changed(0).await.unwrap().unwrap();

@@ -42,6 +42,26 @@ impl TenantState {
     }
 }
 
+/// How a tenant's data is kept apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// Rows of shared tables.
+    #[default]
+    Shared,
+    /// A schema of its own.
+    Schema,
+    /// A database of its own.
+    Database,
+}
+
+impl Isolation {
+    /// Whether it is what most tenants have, and need not be written down.
+    pub fn is_shared(&self) -> bool {
+        *self == Self::Shared
+    }
+}
+
 /// What a tenant may use: its plan's numbers, with its own where it has any. `None` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -101,6 +121,8 @@ pub struct TenantFacts {
     pub slug: Option<Arc<str>>,
     /// Whether it may work.
     pub state: TenantState,
+    /// How its data is kept apart.
+    pub isolation: Isolation,
     /// What it is subscribed to.
     pub plan: Arc<str>,
     /// What it may use.
@@ -118,6 +140,7 @@ impl TenantFacts {
             key,
             slug: None,
             state: TenantState::Active,
+            isolation: Isolation::Shared,
             plan: Arc::from(""),
             limits: Limits::NONE,
             credentials: Vec::new(),

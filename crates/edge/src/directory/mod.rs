@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use tenantry_model::{Class, KeyKind, TenantKey};
 
-pub use facts::{Credential, Limits, TenantFacts, TenantState};
+pub use facts::{Credential, Isolation, Limits, TenantFacts, TenantState};
 pub use observed::Observed;
 pub use open::OPEN_TENANTS_MAX;
 pub use snapshot::{Snapshot, SnapshotBuilder, SnapshotError};

@@ -8,6 +8,7 @@ use crate::context;
 use crate::identify::naming::{self, Naming};
 use crate::link::Link;
 use crate::refusal::Refusal;
+use crate::startup::at_home;
 
 impl Session {
     /// Reads what the messages that have come say.
@@ -35,7 +36,7 @@ impl Session {
                 directory.admit(&Claim::Token(&pass))?
             }
         };
-        Ok(admitted)
+        at_home(admitted)
     }
 
     /// The tenant is named by a statement inside a transaction that began without one, or once more in one that has

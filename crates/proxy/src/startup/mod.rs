@@ -363,5 +363,10 @@ fn admitted(pool: &Pool, named: Option<&str>, proven: &Proven) -> Result<Option<
     if claims.is_empty() {
         return Ok(None);
     }
-    Ok(Some(pool.database.directory.admit_all(&claims)?))
+    at_home(pool.database.directory.admit_all(&claims)?).map(Some)
+}
+
+/// Whoever has a place of its own is not at home in shared tables: its rows would lie where nobody looks for them.
+pub(crate) fn at_home(admitted: Admitted) -> Result<Admitted, Refusal> {
+    if admitted.facts().isolation.is_shared() { Ok(admitted) } else { Err(Refusal::lives_elsewhere()) }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use tenantry_edge::directory::TenantState;
+use tenantry_edge::directory::{Isolation, TenantState};
 
-use crate::scene::{BACKEND_PASSWORD, BODIES, Scene, TENANTS, canary, directory, password};
+use crate::scene::{BACKEND_PASSWORD, BODIES, Scene, TENANTS, canary, directory, directory_with, password};
 use crate::wire::{Batch, Wire};
 
 #[tokio::test]
@@ -143,6 +143,23 @@ async fn w29_the_challenge_is_the_same_for_everybody() {
         }
     }
     assert_ne!(challenge("app.nobody").await.2, challenge("app.nobody2").await.2);
+}
+
+/// Whoever has a schema or database of its own would write into shared tables here, where nobody looks for its rows.
+#[tokio::test]
+async fn a_tenant_that_lives_elsewhere_is_not_served() {
+    let scene = Scene::new(1).await;
+    for (generation, isolation) in [(2, Isolation::Schema), (3, Isolation::Database)] {
+        let list = directory_with(generation, [TenantState::Active; 2], isolation);
+        scene.directory.publish(list).expect("a newer list");
+        assert_eq!(scene.tenant_with("acme", &[]).await.err().expect("a refusal").code, "0A000");
+        let mut backend = scene.backend().await;
+        let reply =
+            backend.query("BEGIN; SET LOCAL app.tenant_id = 'acme'; INSERT INTO notes (body) VALUES ('x')").await;
+        assert!(reply.errors.iter().any(|e| e.code == "0A000") && reply.rows.is_empty(), "{reply:?}");
+        scene.tenant("bolt").await.query(BODIES).await.good();
+    }
+    assert!(scene.rows().await.iter().all(|(_, rows)| *rows == 3));
 }
 
 /// Suspended means now: no login, and whoever is connected is told at its next statement at the latest.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tenantry_blueprint::context::{self, ADD_KEY, Options};
 use tenantry_edge::admission::PassKeys;
-use tenantry_edge::directory::{Credential, Directory, SnapshotBuilder, TenantFacts, TenantState};
+use tenantry_edge::directory::{Credential, Directory, Isolation, SnapshotBuilder, TenantFacts, TenantState};
 use tenantry_model::token::{ContextKey, PassClaims};
 use tenantry_model::{Ident, KeyKind, TenantKey};
 use tenantry_proxy::ablation::Protection;
@@ -61,12 +61,24 @@ fn tenant_key(text: &str) -> TenantKey {
 
 /// A list of the two tenants, each in its state.
 pub(crate) fn directory(generation: u64, states: [TenantState; 2]) -> tenantry_edge::directory::Snapshot {
+    directory_with(generation, states, Isolation::Shared)
+}
+
+/// The same, and how the first is kept apart.
+pub(crate) fn directory_with(
+    generation: u64,
+    states: [TenantState; 2],
+    first: Isolation,
+) -> tenantry_edge::directory::Snapshot {
+    let mut first = Some(first);
     let mut list = SnapshotBuilder::new(KeyKind::Uuid, generation);
     for ((slug, id), state) in TENANTS.into_iter().zip(states) {
         let verifier = Verifier::from_password(password(slug).as_bytes(), b"salt-of-a-tenant", ITERATIONS_MIN);
         let verifier = verifier.expect("a verifier").to_text().as_str().into();
         let credentials = vec![Credential { id: "k1".into(), verifier, expires_at: None }];
-        let facts = TenantFacts { slug: Some(slug.into()), state, credentials, ..TenantFacts::new(tenant_key(id)) };
+        let isolation = first.take().unwrap_or_default();
+        let facts =
+            TenantFacts { slug: Some(slug.into()), state, isolation, credentials, ..TenantFacts::new(tenant_key(id)) };
         list.add(facts).expect("two tenants");
     }
     list.build().expect("two tenants")

@@ -6,8 +6,10 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod complete;
 pub(crate) mod completions;
+pub(crate) mod database;
 pub(crate) mod doctor;
 pub(crate) mod domains;
+pub(crate) mod fleet;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod man;
@@ -71,6 +73,8 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<Outcome,
         Command::Member(args) => member::run(args, settings).await,
         Command::Support(args) => support::run(args, settings).await,
         Command::SigningKey(args) => signing_key::run(args, settings).await,
+        Command::Database(args) => database::run(args, settings).await,
+        Command::Fleet(args) => fleet::run(args, settings).await,
         Command::Tenants(args) => tenants::run(args, settings).await,
         Command::Domains(args) => domains::run(args, settings).await,
         Command::Registry(args) => registry::run(args, settings),

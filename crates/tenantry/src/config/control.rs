@@ -6,13 +6,18 @@ use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use serde::Deserialize;
-use tenantry_control::{CONNECTIONS_DEFAULT, Mode, Secret, Settings, SignIn, VALIDATION_AGE_MAX};
+use tenantry_control::{Application, CONNECTIONS_DEFAULT, MakeKey, Mode, Secret, Settings, SignIn, VALIDATION_AGE_MAX};
+use tenantry_engine::credentials::Credentials;
+use tenantry_model::token::ContextKey;
 use tenantry_pg::Target;
 
 use super::issuers::{self, IssuerSection};
+use super::proxy::passwords;
 use super::{RegistryFile, env};
 use crate::errors::Failure;
 
@@ -39,7 +44,7 @@ pub(crate) struct ControlSection {
     pub(crate) validation_age_ms: u64,
     /// File in which tenants, states and keys are published for gateway and proxy.
     pub(crate) directory: Option<PathBuf>,
-    /// The application's database.
+    /// Where signing keys are kept.
     pub(crate) database: DatabaseSection,
     /// How it is used, and who has to say who he is.
     pub(crate) authentication: ModeName,
@@ -47,6 +52,8 @@ pub(crate) struct ControlSection {
     pub(crate) tenant: Option<String>,
     /// Whose tokens count.
     pub(crate) issuers: BTreeMap<String, IssuerSection>,
+    /// Databases of the application, by the name under which they are registered.
+    pub(crate) databases: BTreeMap<String, ApplicationSection>,
 }
 
 /// `[control.database]`.
@@ -67,6 +74,20 @@ pub(crate) enum ModeName {
     Anonymous,
 }
 
+/// `[control.databases.NAME]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApplicationSection {
+    /// Its address, with a login that may make schemas, databases and roles; TENANTRY_DATABASE_NAME_URL wins.
+    url: Option<String>,
+    /// File with that login's password.
+    password_file: Option<PathBuf>,
+    /// The file that `tenantry apply` wrote, where the database is isolated: to erase rows of shared tenants.
+    credentials: Option<PathBuf>,
+    /// The runtime's group, if it is not `{database}_rt`.
+    runtime: Option<String>,
+}
+
 impl Default for ControlSection {
     fn default() -> Self {
         Self {
@@ -81,6 +102,7 @@ impl Default for ControlSection {
             authentication: ModeName::default(),
             tenant: None,
             issuers: BTreeMap::new(),
+            databases: BTreeMap::new(),
         }
     }
 }
@@ -97,6 +119,11 @@ pub(crate) fn section(registry: &RegistryFile) -> Result<ControlSection, Failure
     let base = registry.path().parent().map(PathBuf::from).unwrap_or_default();
     section.secret_file = Some(base.join(section.secret_file.unwrap_or_else(|| SECRET_DEFAULT.into())));
     section.directory = section.directory.map(|path| base.join(path));
+    for database in section.databases.values_mut() {
+        for file in [&mut database.password_file, &mut database.credentials] {
+            *file = file.take().map(|path| base.join(path));
+        }
+    }
     if section.connections == 0 {
         return Err(Failure::caller("`connections` in [control] is 0")
             .code("control-settings")
@@ -143,8 +170,39 @@ pub(crate) fn build(section: &ControlSection, file: &Path) -> Result<Settings, F
     }
     let keeper = env("TENANTRY_CONTROL_KEEPER_URL").or_else(|| section.database.keeper_url.clone());
     let keeper = keeper.map(|url| Target::parse(&url)).transpose()?;
+    let applications = section.databases.iter().map(|(name, section)| Ok((name.clone(), place(name, section)?)));
+    let applications = applications.collect::<Result<_, Failure>>()?;
     let (secret, connections) = (secret(&file)?, section.connections);
-    Ok(Settings { owner, secret, connections, application, validation_age, sign_in, keeper })
+    Ok(Settings { owner, secret, connections, application, validation_age, sign_in, keeper, applications })
+}
+
+/// A database of the application, with its login.
+fn place(name: &str, section: &ApplicationSection) -> Result<Application, Failure> {
+    let variable = format!("TENANTRY_DATABASE_{}_URL", name.to_uppercase().replace('-', "_"));
+    let url = env(&variable).or_else(|| section.url.clone()).ok_or_else(|| {
+        Failure::caller(format!("[control.databases.{name}] has no address"))
+            .code("control-settings")
+            .remedy(format!("set {variable}, or `url` there"))
+    })?;
+    let mut target = Target::parse(&url)?;
+    if let Some(file) = &section.password_file {
+        let password = passwords::read(file)?;
+        let user = target.user().to_owned();
+        target = target.with_login(&user, password.expose_secret());
+    }
+    let context_key = match &section.credentials {
+        None => None,
+        Some(path) => {
+            let key = Credentials::read(path)?.signing_key.clone();
+            let make = move || ContextKey::from_hex(key.kid, &key.key);
+            make()
+                .map_err(|e| Failure::caller(format!("the signing key in {} is no key", path.display())).because(e))?;
+            // it was read once already
+            let make: MakeKey = Arc::new(move || make().unwrap_or_else(|_| std::process::abort()));
+            Some(make)
+        }
+    };
+    Ok(Application { target, context_key, runtime: section.runtime.clone() })
 }
 
 /// The secret in this file; made if there is none.

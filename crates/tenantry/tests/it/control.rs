@@ -252,3 +252,54 @@ async fn the_command_line_says_why_the_api_cannot_be_asked() {
     let said = no(&["tenant", "show", "-"], &format!("http://{}", control.api), Some(&control.key));
     assert!(said.contains("there is no tenant `-`"), "{said}");
 }
+
+#[tokio::test]
+async fn the_command_line_gives_tenants_places_and_migrates_them() {
+    let case = crate::support::case("fleet", "").await;
+    let application = postgres(15).database("fleet_app").await;
+    application.execute("CREATE SCHEMA template; CREATE TABLE template.note (id serial PRIMARY KEY, body text)").await;
+    let section = format!("[control.databases.main]\nurl = '''{}'''\n", conninfo(&application.target()));
+    case.write("tenantry.toml", &format!("format = 1\n[control]\nlisten = \"127.0.0.1:0\"\n{section}"));
+    let control = Both::alone(&case, &conninfo(&case.db.target()));
+    let run = |arguments: &[&str], code| {
+        let mut command = case.tenantry(arguments);
+        command.env("TENANTRY_API", format!("http://{}", control.api)).env("TENANTRY_API_KEY", &control.key);
+        wanted(command, code)
+    };
+    let out = |arguments: &[&str]| text(&run(arguments, 0).stdout);
+    let no = |arguments: &[&str]| text(&run(arguments, 2).stderr);
+    assert!(no(&["database", "add", "other", "--strategies", "schema"]).contains("templateSchema"));
+    assert!(no(&["database", "add", "other", "--strategies", "shared"]).contains("[control.databases.other]"));
+    let add = ["database", "add", "main", "--strategies", "shared,schema", "--template-schema", "template"];
+    let shown = out(&add);
+    assert!(shown.contains("shared,schema") && shown.contains("open") && !shown.contains("password"), "{shown}");
+    out(&["database", "set", "main", "--capacity", "5"]);
+    assert!(out(&["tenant", "create", "acme", "--isolation", "schema"]).contains("provisioning"));
+    for n in 0..TRIES_MAX {
+        if out(&["tenant", "show", "acme"]).contains("active") {
+            break;
+        }
+        assert!(n + 1 < TRIES_MAX, "acme never got its place");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(out(&["fleet", "list"]).contains("1 of none"));
+    case.write("stars.sql", "ALTER TABLE note ADD stars int");
+    let done = out(&["fleet", "migrate", "--sql", "stars.sql", "--version", "v2"]);
+    assert!(done.contains("v2") && done.contains("done"), "{done}");
+    assert!(out(&["fleet", "list"]).contains("1 of v2"));
+    std::fs::create_dir(case.folder.path().join("migrations")).unwrap();
+    case.write("migrations/v3.sql", "CREATE TABLE badge (id int)");
+    case.write("migrations/v4.sql", "ALTER TABLE nowhere ADD stars int");
+    let failed = text(&run(&["fleet", "migrate", "--directory", "migrations"], 1).stdout);
+    assert!(failed.contains("v4") && failed.contains("stopped") && failed.contains("nowhere"), "{failed}");
+    out(&["fleet", "list", "--version", "v3"]);
+    run(&["fleet", "status", "v4"], 1);
+    assert!(out(&["fleet", "status"]).contains("stopped"));
+    run(&["fleet", "abandon", "v4"], 1);
+    case.write("migrations/v4.sql", "SELECT 1");
+    assert!(no(&["fleet", "migrate", "--directory", "migrations"]).contains("docs/errors/duplicate.md"));
+    assert!(no(&["fleet", "resume", "v4"]).contains("docs/errors/state-conflict.md"));
+    assert!(no(&["database", "remove", "main"]).contains("tenants live there"));
+    let json: Value = serde_json::from_str(&out(&["fleet", "list", "--format", "json"])).unwrap();
+    assert_eq!(json["tenants"][0]["applicationVersion"], "v3");
+}

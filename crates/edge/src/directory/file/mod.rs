@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenantry_model::{Class, KeyKind};
 
-use super::facts::TenantState;
+use super::facts::{Isolation, TenantState};
 use super::snapshot::SnapshotError;
 
 pub use bound::Bound;
@@ -163,6 +163,9 @@ pub struct TenantEntry {
     /// Whether it may work; `active` if left out.
     #[serde(default)]
     pub state: TenantState,
+    /// How its data is kept apart; `shared` if left out. The proxy serves no others.
+    #[serde(default, skip_serializing_if = "Isolation::is_shared")]
+    pub isolation: Isolation,
     /// Its share next to other tenants instead of its plan's, 1 to 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,

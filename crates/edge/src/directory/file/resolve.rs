@@ -81,7 +81,8 @@ fn facts(key: TenantKey, tenant: &TenantEntry, plan: &(Arc<str>, Limits)) -> Res
     tenant.domain_claims.iter().try_for_each(|claim| fits(claim, tenant))?;
     let slug = tenant.slug.as_deref().map(Arc::from);
     let domains = tenant.domains.iter().map(|d| Arc::from(d.as_str())).collect();
-    Ok(TenantFacts { key, slug, state: tenant.state, plan: plan.0.clone(), limits, credentials, domains })
+    let (state, isolation) = (tenant.state, tenant.isolation);
+    Ok(TenantFacts { key, slug, state, isolation, plan: plan.0.clone(), limits, credentials, domains })
 }
 
 fn credential(entry: &CredentialEntry) -> Result<Credential, String> {

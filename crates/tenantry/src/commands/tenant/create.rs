@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// The tenant above it, by slug or id
     #[arg(long, value_name = "TENANT")]
     parent: Option<String>,
-    /// How its data is kept apart
+    /// How its data is kept apart: shared, schema or database
     #[arg(long, value_name = "STRATEGY", default_value = "shared")]
     isolation: String,
     #[command(flatten)]

@@ -14,8 +14,8 @@ pub(super) struct Args {
     /// Words, or beginnings of words, of name, slug or external id
     #[arg(long, value_name = "WORDS")]
     search: Option<String>,
-    /// Only these [possible values: active, suspended, deleted]
-    #[arg(long, value_parser = ["active", "suspended", "deleted"], hide_possible_values = true)]
+    /// Only these [possible values: provisioning, failed, active, suspended, deleted, erasing, erased]
+    #[arg(long, value_parser = ["provisioning", "failed", "active", "suspended", "deleted", "erasing", "erased"], hide_possible_values = true)]
     status: Option<String>,
     /// Only those of this plan
     #[arg(long)]

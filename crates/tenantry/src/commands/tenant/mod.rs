@@ -18,6 +18,8 @@ A tenant is named by its slug or its id.
 
 Examples:
   tenantry tenant create acme --name 'Acme Ltd' --plan pro
+  tenantry tenant create big --isolation schema      being made, until `show` says that it is active
+  tenantry tenant retry big                          after what failed was put right
   tenantry tenant list --plan pro --search acme
   tenantry tenant show acme
   tenantry tenant update acme --slug acme-uk
@@ -59,6 +61,8 @@ enum What {
     Delete(state::Of),
     /// Take a deletion back
     Restore(state::Of),
+    /// Try again to make the schema or database of a tenant that failed
+    Retry(state::Of),
 }
 
 /// Does one of these.
@@ -74,6 +78,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
         What::Suspend(args) => state::suspend(&args, &api, output).await,
         What::Resume(args) => state::step(&args, "resume", &api, output).await,
         What::Delete(args) => state::delete(&args, &api, &settings).await,
+        What::Retry(args) => state::step(&args, "retry", &api, output).await,
         What::Restore(args) => state::step(&args, "restore", &api, output).await,
     }?;
     Ok(Outcome::Fine)

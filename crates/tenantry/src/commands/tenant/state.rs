@@ -31,7 +31,7 @@ pub(super) async fn suspend(args: &Suspend, api: &Api, output: &Output) -> Resul
     show::one(&api.post::<Tenant>(&path, &json!({ "reason": args.reason })).await?, output)
 }
 
-/// `resume` and `restore`.
+/// `resume`, `restore` and `retry`.
 pub(super) async fn step(args: &Of, step: &str, api: &Api, output: &Output) -> Result<(), Failure> {
     let path = format!("{}/{step}", api.place(&args.tenant).await?);
     show::one(&api.post::<Tenant>(&path, &json!({})).await?, output)

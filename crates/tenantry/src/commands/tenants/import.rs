@@ -109,6 +109,7 @@ fn merge(
                     slug,
                     plan: None,
                     state: TenantState::Active,
+                    isolation: Default::default(),
                     weight: None,
                     limits: Default::default(),
                     credentials: Vec::new(),

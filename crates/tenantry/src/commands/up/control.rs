@@ -3,9 +3,8 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use tenantry_control::{CONNECTIONS_DEFAULT, Control, Settings, SignIn};
+use tenantry_control::{Control, Settings};
 use tenantry_model::{Class, Ident};
 use tenantry_pg::{class_of, connect, in_plain_words, tokio_postgres};
 use tokio::net::TcpListener;
@@ -59,10 +58,8 @@ impl ControlPlane {
         };
         let at = listener.local_addr().map_err(|e| Failure::bug("ask for the address").because(e))?;
         let owner = place.admin.with_database(DATABASE);
-        let (secret, sign_in) = (secret(&demo.folder.join(SECRET_FILE))?, SignIn::default());
-        let application = demo.quota_login().await?;
-        let (connections, validation_age) = (CONNECTIONS_DEFAULT, Duration::ZERO);
-        let settings = Settings { owner, secret, connections, application, validation_age, sign_in, keeper: None };
+        let secret = secret(&demo.folder.join(SECRET_FILE))?;
+        let settings = Settings { application: demo.quota_login().await?, ..Settings::new(owner, secret) };
         let control = Control::start(settings).await;
         let control = control.map_err(|e| Failure::new(e.class(), "the control plane cannot start").because(e))?;
         let key_file = demo.folder.join(KEY_FILE);

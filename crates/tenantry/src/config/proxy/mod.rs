@@ -1,7 +1,7 @@
 //! The section `[proxy]` of the configuration file, and what it becomes.
 
 mod build;
-mod passwords;
+pub(crate) mod passwords;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

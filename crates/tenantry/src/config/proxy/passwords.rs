@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use crate::errors::Failure;
 
 /// The first line of a file.
-pub(super) fn read(path: &Path) -> Result<SecretString, Failure> {
+pub(crate) fn read(path: &Path) -> Result<SecretString, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         Failure::caller(format!("cannot read the password file {}", path.display()))
             .because(e)

@@ -28,20 +28,20 @@ const POWER: &str = "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolcrea
 
 /// The application's database.
 #[derive(Clone)]
-pub(crate) struct Application(Arc<Inner>);
+pub(crate) struct Ledger(Arc<Inner>);
 
 struct Inner {
     pool: Pool<Manager>,
     away: Mutex<Option<Instant>>,
 }
 
-impl fmt::Debug for Application {
+impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Application").field("pool", &self.0.pool.status()).finish_non_exhaustive()
+        f.debug_struct("Ledger").field("pool", &self.0.pool.status()).finish_non_exhaustive()
     }
 }
 
-impl Application {
+impl Ledger {
     /// A pool of connections to it. Nothing is connected yet.
     pub(crate) fn new(target: Target, connections: usize) -> Result<Self, Error> {
         let pool = Pool::builder(Manager { target })

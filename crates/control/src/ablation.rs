@@ -10,6 +10,10 @@ pub enum Protection {
     PermissionCheck,
     /// A header may not name another tenant than the path.
     TenantHeader,
+    /// A webhook is signed.
+    WebhookSignature,
+    /// A webhook leads to the public internet alone.
+    WebhookReach,
 }
 
 #[cfg(feature = "ablation")]

@@ -68,7 +68,12 @@ impl Change {
 
     /// Writes an event.
     pub(crate) async fn emit(&mut self, event: Event) -> Result<(), Error> {
-        outbox::emit(&mut self.tx, event).await.map(drop)
+        outbox::emit(&mut self.tx, event, false).await.map(drop)
+    }
+
+    /// Writes an event that the caller tells somebody of, and nobody else is told of; its id.
+    pub(crate) async fn emit_to_one(&mut self, event: Event) -> Result<uuid::Uuid, Error> {
+        outbox::emit(&mut self.tx, event, true).await
     }
 
     /// What gateway and proxy know of tenants changes with this.

@@ -18,6 +18,8 @@ use crate::error::Error;
 use crate::http::reply::Reply;
 use crate::http::{self, Api};
 use crate::secret::Secret;
+use crate::tasks::Tasks;
+use crate::webhooks::{self, WebhookSettings};
 
 /// What it needs to start.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Settings {
     pub secret: Secret,
     /// Most connections to the database.
     pub connections: usize,
+    /// How events are delivered.
+    pub webhooks: WebhookSettings,
 }
 
 /// A control plane.
@@ -43,7 +47,7 @@ impl Control {
         let migrated = migrate::run(&settings.owner, &settings.secret).await?;
         let db = Db::new(migrated.api, migrated.operator, settings.connections)?;
         let first_key = first_key(&db, &settings.secret).await?;
-        Ok(Self { api: Api::new(db, settings.secret), first_key })
+        Ok(Self { api: Api::new(db, settings.secret, settings.webhooks), first_key })
     }
 
     /// The operator's key, if this start made the first one. It is kept nowhere.
@@ -67,8 +71,15 @@ impl Control {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), std::io::Error> {
+        let _tasks = Tasks::start(&self.api);
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(listener, service).with_graceful_shutdown(stop).await
+    }
+
+    /// One round of delivering events to webhooks; says how many tries were made. A control plane that serves does it
+    /// by itself.
+    pub async fn deliver(&self) -> Result<usize, Error> {
+        webhooks::round(self.api.db(), self.api.secret(), self.api.webhooks()).await
     }
 
     /// Every statement of every store, for the test that prepares them.
@@ -80,6 +91,8 @@ impl Control {
             crate::directory::STATEMENTS,
             crate::outbox::STATEMENTS,
             crate::tenants::store::STATEMENTS,
+            crate::webhooks::queue::STATEMENTS,
+            crate::webhooks::store::STATEMENTS,
             crate::http::idempotency::STATEMENTS,
         ];
         stores.concat()

@@ -21,7 +21,9 @@ mod http;
 mod ids;
 mod outbox;
 mod secret;
+mod tasks;
 mod tenants;
+mod webhooks;
 
 pub use control::{Control, Settings};
 pub use db::{CONNECTIONS_DEFAULT, Sql};
@@ -31,3 +33,5 @@ pub use http::{BODY_BYTES_MAX, Problem, openapi};
 pub use ids::TenantId;
 pub use secret::{SECRET_BYTES, Secret};
 pub use tenants::{Contact, DEPTH_MAX, GRACE_DAYS, SLUG_REST_DAYS, Subscription, Tenant};
+pub use webhooks::WebhookSettings;
+pub use webhooks::http::{Delivery, Webhook};

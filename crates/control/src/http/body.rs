@@ -10,6 +10,11 @@ use crate::error::{Code, Error};
 /// Longest body.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
+/// A request that needs to say nothing: no body, or an empty object.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
 /// A body that was read, and its digest.
 #[derive(Debug)]
 pub(crate) struct Body<T> {

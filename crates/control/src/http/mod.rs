@@ -35,6 +35,7 @@ use crate::audit::{self, Context, Entry, Outcome, Severity};
 use crate::db::{Db, Scope};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
+use crate::webhooks::WebhookSettings;
 use machine::Counters;
 use request_id::RequestId;
 
@@ -51,16 +52,17 @@ pub(crate) struct Api(Arc<Inner>);
 struct Inner {
     db: Db,
     secret: Secret,
+    webhooks: WebhookSettings,
     counters: Counters,
     refused: mpsc::Sender<(Context, String)>,
 }
 
 impl Api {
     /// An API over this database; a task writes refused logins into the audit log.
-    pub(crate) fn new(db: Db, secret: Secret) -> Self {
+    pub(crate) fn new(db: Db, secret: Secret, webhooks: WebhookSettings) -> Self {
         let (refused, waiting) = mpsc::channel(REFUSED_WAITING_MAX);
         tokio::spawn(write_refused(db.clone(), waiting));
-        Self(Arc::new(Inner { db, secret, counters: Counters::default(), refused }))
+        Self(Arc::new(Inner { db, secret, webhooks, counters: Counters::default(), refused }))
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -69,6 +71,10 @@ impl Api {
 
     pub(crate) fn secret(&self) -> &Secret {
         &self.0.secret
+    }
+
+    pub(crate) fn webhooks(&self) -> &WebhookSettings {
+        &self.0.webhooks
     }
 
     /// Somebody showed a credential that is none.
@@ -98,9 +104,18 @@ async fn write_refused(db: Db, mut waiting: mpsc::Receiver<(Context, String)>) {
 }
 
 fn documented() -> OpenApiRouter<Api> {
-    let tenants =
-        crate::tenants::http::routes().merge(crate::access::http::routes()).merge(crate::audit::http::routes());
-    OpenApiRouter::new().nest("/api/tenants", tenants).merge(crate::tenants::http::own_routes())
+    OpenApiRouter::new()
+        .nest("/api/tenants", of_tenants())
+        .merge(crate::tenants::http::own_routes())
+        .merge(crate::webhooks::http::platform_routes())
+}
+
+/// What is there for each tenant.
+fn of_tenants() -> OpenApiRouter<Api> {
+    crate::tenants::http::routes()
+        .merge(crate::access::http::routes())
+        .merge(crate::audit::http::routes())
+        .merge(crate::webhooks::http::routes())
 }
 
 /// The OpenAPI document.
@@ -118,8 +133,7 @@ pub fn openapi() -> OpenApi {
 /// The routes, ready to serve.
 pub(crate) fn router(api: Api) -> Router {
     let (router, _) = documented().split_for_parts();
-    let older = crate::tenants::http::routes().merge(crate::access::http::routes()).merge(crate::audit::http::routes());
-    let (older, _) = OpenApiRouter::new().nest("/api/workspaces", older).split_for_parts();
+    let (older, _) = OpenApiRouter::new().nest("/api/workspaces", of_tenants()).split_for_parts();
     let document = openapi();
     router
         .merge(older)

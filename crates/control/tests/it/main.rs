@@ -11,3 +11,4 @@ mod routes;
 mod scene;
 mod sealed;
 mod wall;
+mod webhooks;

@@ -22,7 +22,36 @@ const ROUTES: &[(&str, &str, Permission, bool)] = &[
     ("POST", "/api/tenants/{id}/keys", Permission::KeyManage, true),
     ("DELETE", "/api/tenants/{id}/keys/{key}", Permission::KeyManage, true),
     ("POST", "/api/tenants/{id}/keys/{key}/rotate", Permission::KeyManage, true),
+    ("GET", "/api/tenants/{id}/webhooks", Permission::WebhookRead, true),
+    ("POST", "/api/tenants/{id}/webhooks", Permission::WebhookManage, true),
+    ("GET", "/api/tenants/{id}/webhooks/{webhook}", Permission::WebhookRead, true),
+    ("PATCH", "/api/tenants/{id}/webhooks/{webhook}", Permission::WebhookManage, true),
+    ("DELETE", "/api/tenants/{id}/webhooks/{webhook}", Permission::WebhookManage, true),
+    ("POST", "/api/tenants/{id}/webhooks/{webhook}/rotate", Permission::WebhookManage, true),
+    ("POST", "/api/tenants/{id}/webhooks/{webhook}/test", Permission::WebhookManage, true),
+    ("GET", "/api/tenants/{id}/webhooks/{webhook}/deliveries", Permission::WebhookRead, true),
+    ("POST", "/api/tenants/{id}/webhooks/{webhook}/deliveries/{delivery}/replay", Permission::WebhookManage, true),
 ];
+
+/// What nobody reaches who belongs to a tenant, whatever its role.
+const OF_PLATFORM: &[(&str, &str)] = &[
+    ("GET", "/api/webhooks"),
+    ("POST", "/api/webhooks"),
+    ("GET", "/api/webhooks/{webhook}"),
+    ("PATCH", "/api/webhooks/{webhook}"),
+    ("DELETE", "/api/webhooks/{webhook}"),
+    ("POST", "/api/webhooks/{webhook}/rotate"),
+    ("POST", "/api/webhooks/{webhook}/test"),
+    ("GET", "/api/webhooks/{webhook}/deliveries"),
+    ("POST", "/api/webhooks/{webhook}/deliveries/{delivery}/replay"),
+];
+
+/// A path with ids in it that nothing has but the tenant.
+fn at(path: &str, tenant: &str) -> String {
+    let nothing = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d";
+    let path = path.replace("{id}", tenant).replace("{key}", "000000000000");
+    ["{webhook}", "{delivery}", "{alert}"].iter().fold(path, |path, name| path.replace(name, nothing))
+}
 
 /// Method and path of every route, from the document.
 fn documented() -> Vec<(String, String)> {
@@ -39,6 +68,7 @@ fn documented() -> Vec<(String, String)> {
 fn body(method: &str, path: &str) -> Value {
     match (method, path) {
         ("POST", "/api/tenants") => json!({ "name": "n", "slug": "nobody-has-it" }),
+        ("POST", p) if p.ends_with("/webhooks") => json!({ "url": "https://example.com/" }),
         ("POST", p) if p.ends_with("/keys") => json!({ "name": "k", "role": "Viewer" }),
         _ => json!({}),
     }
@@ -58,7 +88,12 @@ fn the_document_is_the_golden_one() {
 #[test]
 fn every_route_says_what_it_needs() {
     let mut documented = documented();
-    let mut known: Vec<_> = ROUTES.iter().map(|(m, p, ..)| ((*m).to_owned(), (*p).to_owned())).collect();
+    let mut known: Vec<_> = ROUTES
+        .iter()
+        .map(|(m, p, ..)| (m, p))
+        .chain(OF_PLATFORM.iter().map(|(m, p)| (m, p)))
+        .map(|(m, p)| ((*m).to_owned(), (*p).to_owned()))
+        .collect();
     documented.sort();
     known.sort();
     assert_eq!(documented, known);
@@ -71,7 +106,7 @@ async fn strangers_get_nothing() {
     let bad = format!("tnt_live_000000000000_{}", "0".repeat(72));
     for (method, path) in documented() {
         for spelling in ["/api/tenant", "/api/workspace"] {
-            let path = path.replace("{id}", &tenant).replace("{key}", "000000000000").replace("/api/tenant", spelling);
+            let path = at(&path, &tenant).replace("/api/tenant", spelling);
             let send = || scene.call(&method, &path).json(&body(&method, &path));
             assert_eq!(send().send().await.is(401).headers["www-authenticate"], "Bearer");
             send().key(&bad).send().await.is(401);
@@ -90,7 +125,7 @@ async fn every_route_as_another_tenant_and_as_every_role() {
     for role in Role::ALL.iter().filter(|r| !r.is_of_platform()) {
         let (_, key) = scene.key(&own, role.as_str()).await;
         for (method, path, permission, inside) in ROUTES {
-            let at = |tenant: &str| path.replace("{id}", tenant).replace("{key}", "000000000000");
+            let at = |tenant: &str| at(path, tenant);
             let send = |path: String| scene.call(method, &path).key(&key).json(&body(method, &path)).send();
             if *inside {
                 let foreign = send(at(&other)).await;
@@ -101,6 +136,10 @@ async fn every_route_as_another_tenant_and_as_every_role() {
             let answer = send(at(&own)).await;
             let allowed = role.permissions().has(*permission);
             assert_eq!(answer.status != 403, allowed, "{method} {path} as {role:?}: {:?}", answer.body);
+        }
+        for (method, path) in OF_PLATFORM {
+            let path = at(path, &own);
+            scene.call(method, &path).key(&key).json(&body(method, &path)).send().await.is(403);
         }
     }
 }

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
-use tenantry_control::{Control, Secret, Settings};
+use tenantry_control::{Control, Secret, Settings, WebhookSettings};
 use tenantry_testkit::{Database, postgres};
 use tower::ServiceExt;
 
@@ -91,11 +91,22 @@ impl Call<'_> {
 
 impl Scene {
     pub(crate) async fn new(hint: &str) -> Self {
+        Self::with(hint, |_| {}).await.0
+    }
+
+    /// With other settings; and its control plane.
+    pub(crate) async fn with(hint: &str, other: impl FnOnce(&mut Settings)) -> (Self, Control) {
         let database = postgres(MAJOR).database(hint).await;
-        let settings = Settings { owner: database.target(), secret: Secret::random().unwrap(), connections: 4 };
+        let mut settings = Settings {
+            owner: database.target(),
+            secret: Secret::random().unwrap(),
+            connections: 4,
+            webhooks: WebhookSettings::default(),
+        };
+        other(&mut settings);
         let control = Control::start(settings.clone()).await.unwrap();
         let operator = control.first_key().unwrap().to_owned();
-        Self { database, router: control.router(), operator, settings }
+        (Self { database, router: control.router(), operator, settings }, control)
     }
 
     pub(crate) fn call(&self, method: &str, path: &str) -> Call<'_> {

@@ -1,22 +1,22 @@
 //! One request over a connection of its own: plain, or under TLS.
 
-use http_body_util::{BodyExt, Full, Limited};
+use std::time::Duration;
+
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, IF_MATCH, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH};
 use hyper::http::uri::Scheme;
 use hyper::{Method, Request, Uri};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
 use secrecy::{ExposeSecret, SecretString};
+use tenantry_courier::{Courier, LineError, Reach, SendError};
 use tenantry_model::Class;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use crate::config::gateway::client_tls;
 use crate::errors::Failure;
 
 /// Largest answer that is read.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Longest wait for an answer: twice what the control plane gives itself.
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// What is asked.
 pub(super) struct Asked<'a> {
@@ -33,35 +33,40 @@ pub(super) struct Answered {
     pub(super) body: Vec<u8>,
 }
 
-/// A connection, whatever it runs over.
-trait Line: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Line for T {}
-
 /// Sends a request and reads the whole answer.
 pub(super) async fn send(base: &Uri, key: &SecretString, asked: Asked<'_>) -> Result<Answered, Failure> {
-    let gone = |what: &str| Failure::new(Class::Unavailable, format!("{what} the control plane at {base}"));
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(connect(base).await?))
-        .await
-        .map_err(|e| gone("cannot speak to").because(e))?;
-    // it ends with the answer
-    let driving = tokio::spawn(connection);
-    let request = request(base, key, asked)?;
-    let response =
-        sender.send_request(request).await.map_err(|e| gone("no answer of").because(e).code("unavailable"))?;
-    let status = response.status().as_u16();
-    let version = response.headers().get(ETAG).and_then(|v| v.to_str().ok()).map(str::to_owned);
-    let body = Limited::new(response.into_body(), BYTES_MAX).collect().await;
-    let body = body.map_err(|e| gone("a broken answer of").because(&*e).code("unavailable"))?;
-    driving.abort();
-    Ok(Answered { status, version, body: body.to_bytes().to_vec() })
+    let tls = (base.scheme() == Some(&Scheme::HTTPS)).then(|| client_tls(None)).transpose()?;
+    let courier = Courier { tls, reach: Reach::Anywhere, within: WITHIN, answer_bytes_max: BYTES_MAX };
+    let answer = courier.send(request(base, key, asked)?).await.map_err(|error| failed(base, error))?;
+    if answer.is_cut {
+        let what = format!("an answer of the control plane at {base} has more than {BYTES_MAX} bytes");
+        return Err(Failure::new(Class::Unavailable, what));
+    }
+    let version = answer.headers.get(ETAG).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    Ok(Answered { status: answer.status, version, body: answer.body.to_vec() })
 }
 
-fn request(base: &Uri, key: &SecretString, asked: Asked<'_>) -> Result<Request<Full<Bytes>>, Failure> {
+fn failed(base: &Uri, error: SendError) -> Failure {
+    match error {
+        SendError::Line(LineError::Address) => {
+            Failure::caller(format!("`{base}` has no host name that can be asked")).because(error)
+        }
+        SendError::Line(_) => Failure::new(Class::Unavailable, format!("cannot reach the control plane at {base}"))
+            .because(error)
+            .code("unavailable")
+            .remedy("start it with `tenantry serve --roles control`, or name another by --api or TENANTRY_API"),
+        _ => Failure::new(Class::Unavailable, format!("no answer of the control plane at {base}"))
+            .because(error)
+            .code("unavailable"),
+    }
+}
+
+fn request(base: &Uri, key: &SecretString, asked: Asked<'_>) -> Result<Request<Bytes>, Failure> {
+    let scheme = base.scheme_str().unwrap_or("http");
+    let authority = base.authority().map_or("", |a| a.as_str());
     let mut request = Request::builder()
         .method(&asked.method)
-        .uri(asked.path)
-        .header(HOST, base.authority().map_or("", |a| a.as_str()))
-        .header(USER_AGENT, concat!("tenantry/", env!("CARGO_PKG_VERSION")))
+        .uri(format!("{scheme}://{authority}{}", asked.path))
         .header(AUTHORIZATION, format!("Bearer {}", key.expose_secret()));
     if asked.body.is_some() {
         request = request.header(CONTENT_TYPE, "application/json");
@@ -69,26 +74,6 @@ fn request(base: &Uri, key: &SecretString, asked: Asked<'_>) -> Result<Request<F
     if let Some(version) = asked.version {
         request = request.header(IF_MATCH, version);
     }
-    let body = Full::new(Bytes::from(asked.body.unwrap_or_default()));
+    let body = Bytes::from(asked.body.unwrap_or_default());
     request.body(body).map_err(|e| Failure::bug("write a request").because(e))
-}
-
-async fn connect(base: &Uri) -> Result<Box<dyn Line>, Failure> {
-    let is_tls = base.scheme() == Some(&Scheme::HTTPS);
-    let host = base.host().unwrap_or_default().trim_matches(['[', ']']);
-    let port = base.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-    let unreachable = |e: std::io::Error| {
-        Failure::new(Class::Unavailable, format!("cannot reach the control plane at {base}"))
-            .because(e)
-            .code("unavailable")
-            .remedy("start it with `tenantry serve --roles control`, or name another by --api or TENANTRY_API")
-    };
-    let stream = TcpStream::connect((host, port)).await.map_err(unreachable)?;
-    if !is_tls {
-        return Ok(Box::new(stream));
-    }
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|e| Failure::caller(format!("`{host}` is no host name")).because(e))?;
-    let connector = tokio_rustls::TlsConnector::from(client_tls(None)?);
-    Ok(Box::new(connector.connect(name, stream).await.map_err(unreachable)?))
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tenantry_control::{CONNECTIONS_DEFAULT, Secret, Settings};
 use tenantry_pg::Target;
 
+use super::webhooks::{self, WebhookSection};
 use super::{RegistryFile, env};
 use crate::errors::Failure;
 
@@ -30,6 +31,8 @@ pub(crate) struct ControlSection {
     pub(crate) connections: usize,
     /// File in which tenants, states and keys are published for gateway and proxy.
     pub(crate) directory: Option<PathBuf>,
+    /// How events are delivered.
+    pub(crate) webhooks: WebhookSection,
 }
 
 impl Default for ControlSection {
@@ -40,6 +43,7 @@ impl Default for ControlSection {
             secret_file: None,
             connections: CONNECTIONS_DEFAULT,
             directory: None,
+            webhooks: WebhookSection::default(),
         }
     }
 }
@@ -73,7 +77,8 @@ pub(crate) fn build(section: &ControlSection) -> Result<Settings, Failure> {
     })?;
     let owner = Target::parse(&url)?;
     let file = section.secret_file.clone().unwrap_or_else(|| SECRET_DEFAULT.into());
-    Ok(Settings { owner, secret: secret(&file)?, connections: section.connections })
+    let webhooks = webhooks::build(&section.webhooks)?;
+    Ok(Settings { owner, secret: secret(&file)?, connections: section.connections, webhooks })
 }
 
 /// The secret in this file; made if there is none.

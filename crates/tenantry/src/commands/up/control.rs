@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::demo::Demo;
 use super::place::Place;
 use crate::config::control::secret;
+use crate::config::webhooks::{self, WebhookSection};
 use crate::errors::Failure;
 use crate::output::Output;
 use crate::output::files::{self, Readers};
@@ -58,8 +59,12 @@ impl ControlPlane {
         };
         let at = listener.local_addr().map_err(|e| Failure::bug("ask for the address").because(e))?;
         let owner = place.admin.with_database(DATABASE);
-        let settings =
-            Settings { owner, secret: secret(&demo.folder.join(SECRET_FILE))?, connections: CONNECTIONS_DEFAULT };
+        let settings = Settings {
+            owner,
+            secret: secret(&demo.folder.join(SECRET_FILE))?,
+            connections: CONNECTIONS_DEFAULT,
+            webhooks: webhooks::build(&WebhookSection::default())?,
+        };
         let control = Control::start(settings).await;
         let control = control.map_err(|e| Failure::new(e.class(), "the control plane cannot start").because(e))?;
         let key_file = demo.folder.join(KEY_FILE);

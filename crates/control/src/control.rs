@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use serde_json::json;
@@ -19,6 +20,7 @@ use crate::http::reply::Reply;
 use crate::http::{self, Api};
 use crate::secret::Secret;
 use crate::tasks::Tasks;
+use crate::usage::{self, Report, Sampled, SampledTable};
 use crate::webhooks::{self, WebhookSettings};
 
 /// What it needs to start.
@@ -82,6 +84,21 @@ impl Control {
         webhooks::round(self.api.db(), self.api.secret(), self.api.webhooks()).await
     }
 
+    /// Takes what a gateway or proxy of this process counted; false if the same report was taken before.
+    pub async fn report(&self, report: &Report) -> Result<bool, Error> {
+        usage::take(self.api.db(), "task:usage", report).await
+    }
+
+    /// Looks how much of the application's database is whose, unless somebody did within this time.
+    pub async fn sample(
+        &self,
+        application: &Target,
+        tables: &[SampledTable],
+        every: Duration,
+    ) -> Result<Option<Sampled>, Error> {
+        usage::sample::sample(self.api.db(), application, tables, every).await
+    }
+
     /// Every statement of every store, for the test that prepares them.
     pub fn statements() -> Vec<&'static Sql> {
         let stores = [
@@ -91,6 +108,8 @@ impl Control {
             crate::directory::STATEMENTS,
             crate::outbox::STATEMENTS,
             crate::tenants::store::STATEMENTS,
+            crate::usage::sample::STATEMENTS,
+            crate::usage::store::STATEMENTS,
             crate::webhooks::queue::STATEMENTS,
             crate::webhooks::store::STATEMENTS,
             crate::http::idempotency::STATEMENTS,

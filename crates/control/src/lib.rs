@@ -23,6 +23,7 @@ mod outbox;
 mod secret;
 mod tasks;
 mod tenants;
+pub mod usage;
 mod webhooks;
 
 pub use control::{Control, Settings};
@@ -33,5 +34,6 @@ pub use http::{BODY_BYTES_MAX, Problem, openapi};
 pub use ids::TenantId;
 pub use secret::{SECRET_BYTES, Secret};
 pub use tenants::{Contact, DEPTH_MAX, GRACE_DAYS, SLUG_REST_DAYS, Subscription, Tenant};
+pub use usage::SampledTable;
 pub use webhooks::WebhookSettings;
 pub use webhooks::http::{Delivery, Webhook};

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::error::Error;
 use crate::http::Api;
-use crate::webhooks;
+use crate::{usage, webhooks};
 
 /// How often to look for events and deliveries that are due.
 const DELIVER_EVERY: Duration = Duration::from_secs(1);
@@ -32,6 +32,9 @@ impl Tasks {
         });
         every(&mut set, "forget old events", FORGET_EVERY, |api| {
             Box::pin(async move { webhooks::forget(api.db(), api.webhooks()).await })
+        });
+        every(&mut set, "forget what was used long ago", FORGET_EVERY, |api| {
+            Box::pin(async move { usage::forget(api.db()).await })
         });
         Self { _set: set }
     }

@@ -58,6 +58,8 @@ permissions! {
     QuotaManage "quota:manage";
     /// Read what was used.
     UsageRead "usage:read";
+    /// Report what was used: gateways and proxies.
+    UsageReport "usage:report";
     /// Read the audit log.
     AuditRead "audit:read";
     /// Take it away as a file.

@@ -108,6 +108,7 @@ fn documented() -> OpenApiRouter<Api> {
         .nest("/api/tenants", of_tenants())
         .merge(crate::tenants::http::own_routes())
         .merge(crate::webhooks::http::platform_routes())
+        .merge(crate::usage::http::platform_routes())
 }
 
 /// What is there for each tenant.
@@ -116,6 +117,7 @@ fn of_tenants() -> OpenApiRouter<Api> {
         .merge(crate::access::http::routes())
         .merge(crate::audit::http::routes())
         .merge(crate::webhooks::http::routes())
+        .merge(crate::usage::http::routes())
 }
 
 /// The OpenAPI document.

@@ -10,5 +10,6 @@ mod repeat;
 mod routes;
 mod scene;
 mod sealed;
+mod usage;
 mod wall;
 mod webhooks;

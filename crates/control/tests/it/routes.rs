@@ -22,6 +22,8 @@ const ROUTES: &[(&str, &str, Permission, bool)] = &[
     ("POST", "/api/tenants/{id}/keys", Permission::KeyManage, true),
     ("DELETE", "/api/tenants/{id}/keys/{key}", Permission::KeyManage, true),
     ("POST", "/api/tenants/{id}/keys/{key}/rotate", Permission::KeyManage, true),
+    ("GET", "/api/tenants/{id}/usage", Permission::UsageRead, true),
+    ("GET", "/api/tenants/{id}/metrics", Permission::UsageRead, true),
     ("GET", "/api/tenants/{id}/webhooks", Permission::WebhookRead, true),
     ("POST", "/api/tenants/{id}/webhooks", Permission::WebhookManage, true),
     ("GET", "/api/tenants/{id}/webhooks/{webhook}", Permission::WebhookRead, true),
@@ -35,6 +37,7 @@ const ROUTES: &[(&str, &str, Permission, bool)] = &[
 
 /// What nobody reaches who belongs to a tenant, whatever its role.
 const OF_PLATFORM: &[(&str, &str)] = &[
+    ("POST", "/api/usage/reports"),
     ("GET", "/api/webhooks"),
     ("POST", "/api/webhooks"),
     ("GET", "/api/webhooks/{webhook}"),
@@ -68,6 +71,9 @@ fn documented() -> Vec<(String, String)> {
 fn body(method: &str, path: &str) -> Value {
     match (method, path) {
         ("POST", "/api/tenants") => json!({ "name": "n", "slug": "nobody-has-it" }),
+        ("POST", p) if p.ends_with("/reports") => {
+            json!({ "id": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d", "source": "proxy", "from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z" })
+        }
         ("POST", p) if p.ends_with("/webhooks") => json!({ "url": "https://example.com/" }),
         ("POST", p) if p.ends_with("/keys") => json!({ "name": "k", "role": "Viewer" }),
         _ => json!({}),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tenantry_control::{CONNECTIONS_DEFAULT, Secret, Settings};
 use tenantry_pg::Target;
 
+use super::usage::UsageSection;
 use super::webhooks::{self, WebhookSection};
 use super::{RegistryFile, env};
 use crate::errors::Failure;
@@ -33,6 +34,8 @@ pub(crate) struct ControlSection {
     pub(crate) directory: Option<PathBuf>,
     /// How events are delivered.
     pub(crate) webhooks: WebhookSection,
+    /// What is looked at in the application's database.
+    pub(crate) usage: UsageSection,
 }
 
 impl Default for ControlSection {
@@ -44,6 +47,7 @@ impl Default for ControlSection {
             connections: CONNECTIONS_DEFAULT,
             directory: None,
             webhooks: WebhookSection::default(),
+            usage: UsageSection::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod directory;
 pub(crate) mod gateway;
 pub(crate) mod proxy;
 mod registry_file;
+pub(crate) mod usage;
 pub(crate) mod webhooks;
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 //! nobody reads or writes who was not asked whether he may; and a change without an audit entry is not committed.
 
 use crate::access::Granted;
-use crate::audit::{self, Context, Entry};
+use crate::audit::{self, Context, Entry, Severity};
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::http::idempotency::{self, Once};
@@ -35,6 +35,7 @@ pub(crate) struct Change {
     context: Context,
     once: Option<Once>,
     recorded: bool,
+    critical: Vec<(&'static str, uuid::Uuid)>,
     publishes: bool,
 }
 
@@ -46,7 +47,7 @@ impl Change {
         if let Some(once) = &once {
             idempotency::claim(&tx, &granted.actor().name(), once).await?;
         }
-        Ok(Self { tx, granted, context, once, recorded: false, publishes: false })
+        Ok(Self { tx, granted, context, once, recorded: false, critical: Vec::new(), publishes: false })
     }
 
     /// Who changes it, and by what permission.
@@ -61,8 +62,12 @@ impl Change {
 
     /// Writes an audit entry.
     pub(crate) async fn audit(&mut self, entry: Entry) -> Result<(), Error> {
-        audit::record(&mut self.tx, self.granted.actor(), &self.context, entry).await?;
+        let (action, is_critical) = (entry.action, entry.severity == Severity::Critical);
+        let id = audit::record(&mut self.tx, self.granted.actor(), &self.context, entry).await?;
         self.recorded = true;
+        if is_critical {
+            self.critical.push((action, id));
+        }
         Ok(())
     }
 
@@ -94,6 +99,9 @@ impl Change {
             crate::directory::next(&self.tx).await?;
         }
         self.tx.commit().await?;
+        for (action, id) in self.critical {
+            tracing::error!(action, entry = %id, "a critical audit entry");
+        }
         Ok(reply)
     }
 }

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
 use crate::access::{Actor, Permission, Role, key, on_platform, store};
+use crate::alerts::{self, AlertSettings};
 use crate::audit::{Context, Entry, Severity};
 use crate::change::Change;
 use crate::db::{Db, Sql, migrate};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub connections: usize,
     /// How events are delivered.
     pub webhooks: WebhookSettings,
+    /// What is watched, and who is told.
+    pub alerts: AlertSettings,
 }
 
 /// A control plane.
@@ -49,7 +52,7 @@ impl Control {
         let migrated = migrate::run(&settings.owner, &settings.secret).await?;
         let db = Db::new(migrated.api, migrated.operator, settings.connections)?;
         let first_key = first_key(&db, &settings.secret).await?;
-        Ok(Self { api: Api::new(db, settings.secret, settings.webhooks), first_key })
+        Ok(Self { api: Api::new(db, settings.secret, settings.webhooks, settings.alerts), first_key })
     }
 
     /// The operator's key, if this start made the first one. It is kept nowhere.
@@ -84,6 +87,20 @@ impl Control {
         webhooks::round(self.api.db(), self.api.secret(), self.api.webhooks()).await
     }
 
+    /// One look at what was recorded and measured; says how many alerts were raised. A control plane that serves does
+    /// it by itself.
+    pub async fn watch(&self) -> Result<usize, Error> {
+        alerts::round(self.api.db(), self.api.alerts()).await
+    }
+
+    /// Sends e-mail about alerts; says how many were taken. A control plane that serves does it by itself.
+    pub async fn mail(&self) -> Result<usize, Error> {
+        match &self.api.alerts().mail {
+            Some(settings) => alerts::send(self.api.db(), settings).await,
+            None => Ok(0),
+        }
+    }
+
     /// Takes what a gateway or proxy of this process counted; false if the same report was taken before.
     pub async fn report(&self, report: &Report) -> Result<bool, Error> {
         usage::take(self.api.db(), "task:usage", report).await
@@ -103,6 +120,7 @@ impl Control {
     pub fn statements() -> Vec<&'static Sql> {
         let stores = [
             crate::access::store::STATEMENTS,
+            crate::alerts::store::STATEMENTS,
             crate::audit::STATEMENTS,
             crate::audit::http::STATEMENTS,
             crate::directory::STATEMENTS,

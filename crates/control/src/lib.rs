@@ -11,6 +11,7 @@
 #[cfg_attr(not(feature = "ablation"), allow(dead_code, reason = "only tests take protections away"))]
 pub mod ablation;
 pub mod access;
+pub mod alerts;
 pub mod audit;
 mod change;
 mod control;

@@ -8,10 +8,14 @@ use tokio::task::JoinSet;
 
 use crate::error::Error;
 use crate::http::Api;
-use crate::{usage, webhooks};
+use crate::{alerts, usage, webhooks};
 
 /// How often to look for events and deliveries that are due.
 const DELIVER_EVERY: Duration = Duration::from_secs(1);
+/// How often to look for what must be told.
+const WATCH_EVERY: Duration = Duration::from_secs(15);
+/// How often to send e-mail.
+const MAIL_EVERY: Duration = Duration::from_secs(5);
 /// How often to forget what is old.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -30,6 +34,17 @@ impl Tasks {
         every(&mut set, "deliver events", DELIVER_EVERY, |api| {
             Box::pin(async move { webhooks::round(api.db(), api.secret(), api.webhooks()).await.map(drop) })
         });
+        every(&mut set, "watch for alerts", WATCH_EVERY, |api| {
+            Box::pin(async move { alerts::round(api.db(), api.alerts()).await.map(drop) })
+        });
+        if api.alerts().mail.is_some() {
+            every(&mut set, "send e-mail", MAIL_EVERY, |api| {
+                Box::pin(async move {
+                    let Some(settings) = &api.alerts().mail else { return Ok(()) };
+                    alerts::send(api.db(), settings).await.map(drop)
+                })
+            });
+        }
         every(&mut set, "forget old events", FORGET_EVERY, |api| {
             Box::pin(async move { webhooks::forget(api.db(), api.webhooks()).await })
         });

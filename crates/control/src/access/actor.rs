@@ -54,6 +54,15 @@ impl Actor {
         &self.reach
     }
 
+    /// Where it belongs, for the platform's audit log.
+    pub(crate) fn reach_name(&self) -> String {
+        match &self.reach {
+            Reach::Tenant(tenant, _) => tenant.to_string(),
+            Reach::Platform(_) => "platform".to_owned(),
+            Reach::Nothing => "nowhere".to_owned(),
+        }
+    }
+
     /// Its name: what idempotency keys belong to, and `created_by`.
     pub fn name(&self) -> String {
         match &self.kind {

@@ -89,7 +89,12 @@ impl Caller {
             let detail = "a header names another tenant than the path: leave it out, or make them agree";
             return Err(Error::new(Code::TenantContradiction, detail));
         }
-        on_tenant(self.db(), &self.actor, permission, tenant).await
+        let granted = on_tenant(self.db(), &self.actor, permission, tenant).await;
+        if granted.as_ref().is_err_and(|e| e.code == Code::NotFound) && matches!(self.actor.reach(), Reach::Tenant(..))
+        {
+            self.api.strayed(self.context.clone(), &self.actor, tenant);
+        }
+        granted
     }
 
     /// The tenant of a request whose path names none: the credential's, which a header may repeat; an operator names it

@@ -6,6 +6,7 @@
 
 pub(crate) mod body;
 pub(crate) mod caller;
+mod document;
 pub(crate) mod idempotency;
 mod machine;
 pub(crate) mod page;
@@ -31,9 +32,11 @@ pub use body::BODY_BYTES_MAX;
 pub use problem::Problem;
 
 use crate::access::Actor;
+use crate::alerts::AlertSettings;
 use crate::audit::{self, Context, Entry, Outcome, Severity};
 use crate::db::{Db, Scope};
 use crate::error::{Code, Error};
+use crate::ids::TenantId;
 use crate::secret::Secret;
 use crate::webhooks::WebhookSettings;
 use machine::Counters;
@@ -53,16 +56,17 @@ struct Inner {
     db: Db,
     secret: Secret,
     webhooks: WebhookSettings,
+    alerts: AlertSettings,
     counters: Counters,
-    refused: mpsc::Sender<(Context, String)>,
+    refused: mpsc::Sender<Refused>,
 }
 
 impl Api {
     /// An API over this database; a task writes refused logins into the audit log.
-    pub(crate) fn new(db: Db, secret: Secret, webhooks: WebhookSettings) -> Self {
+    pub(crate) fn new(db: Db, secret: Secret, webhooks: WebhookSettings, alerts: AlertSettings) -> Self {
         let (refused, waiting) = mpsc::channel(REFUSED_WAITING_MAX);
         tokio::spawn(write_refused(db.clone(), waiting));
-        Self(Arc::new(Inner { db, secret, webhooks, counters: Counters::default(), refused }))
+        Self(Arc::new(Inner { db, secret, webhooks, alerts, counters: Counters::default(), refused }))
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -77,28 +81,65 @@ impl Api {
         &self.0.webhooks
     }
 
+    pub(crate) fn alerts(&self) -> &AlertSettings {
+        &self.0.alerts
+    }
+
+    /// Somebody named a tenant that is not its own, or none at all. It is written for the platform, so that the log of
+    /// neither tenant says whether the other exists.
+    fn strayed(&self, context: Context, actor: &Actor, named: TenantId) {
+        let metadata = json!({ "named": named, "by": actor.reach_name() });
+        self.write(Refused {
+            context,
+            actor: actor.clone(),
+            action: "WORKSPACE_ACCESS_DENIED",
+            severity: Severity::High,
+            metadata,
+        });
+    }
+
     /// Somebody showed a credential that is none.
     fn refused(&self, context: Context, path: &str) {
         let path: String = path.chars().take(200).collect();
         self.0.counters.refused();
-        if self.0.refused.try_send((context, path)).is_err() {
-            tracing::warn!("a refused login was not written into the audit log: too many at once");
+        self.write(Refused {
+            context,
+            actor: Actor::nobody(),
+            action: "API_KEY_ACCESS_FAILED",
+            severity: Severity::Medium,
+            metadata: json!({ "path": path }),
+        });
+    }
+
+    fn write(&self, refused: Refused) {
+        if self.0.refused.try_send(refused).is_err() {
+            tracing::warn!("a refusal was not written into the audit log: too many at once");
         }
     }
 }
 
-/// Writes refused logins into the audit log for as long as the API lives.
-async fn write_refused(db: Db, mut waiting: mpsc::Receiver<(Context, String)>) {
-    while let Some((context, path)) = waiting.recv().await {
-        let mut entry = Entry::done("API_KEY_ACCESS_FAILED", Severity::Medium, None).with(json!({ "path": path }));
+/// What was refused, and shall be written down.
+#[derive(Debug)]
+struct Refused {
+    context: Context,
+    actor: Actor,
+    action: &'static str,
+    severity: Severity,
+    metadata: serde_json::Value,
+}
+
+/// Writes refusals into the audit log for as long as the API lives.
+async fn write_refused(db: Db, mut waiting: mpsc::Receiver<Refused>) {
+    while let Some(Refused { context, actor, action, severity, metadata }) = waiting.recv().await {
+        let mut entry = Entry::done(action, severity, None).with(metadata);
         entry.outcome = Outcome::Denied;
         let written = async {
             let mut tx = db.write(Scope::Platform, "authentication").await?;
-            audit::record(&mut tx, &Actor::nobody(), &context, entry).await?;
+            audit::record(&mut tx, &actor, &context, entry).await?;
             tx.commit().await
         };
         if let Err(error) = written.await {
-            tracing::error!("a refused login was not written into the audit log: {error}");
+            tracing::error!("a refusal was not written into the audit log: {error}");
         }
     }
 }
@@ -109,6 +150,7 @@ fn documented() -> OpenApiRouter<Api> {
         .merge(crate::tenants::http::own_routes())
         .merge(crate::webhooks::http::platform_routes())
         .merge(crate::usage::http::platform_routes())
+        .merge(crate::alerts::http::platform_routes())
 }
 
 /// What is there for each tenant.
@@ -118,6 +160,7 @@ fn of_tenants() -> OpenApiRouter<Api> {
         .merge(crate::audit::http::routes())
         .merge(crate::webhooks::http::routes())
         .merge(crate::usage::http::routes())
+        .merge(crate::alerts::http::routes())
 }
 
 /// The OpenAPI document.
@@ -129,6 +172,7 @@ pub fn openapi() -> OpenApi {
          Failures are application/problem+json."
             .into(),
     );
+    document::complete(&mut document);
     document
 }
 

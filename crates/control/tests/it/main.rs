@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
 mod ablation;
+mod alerts;
 mod directory;
 mod input;
 mod life;

@@ -22,6 +22,8 @@ const ROUTES: &[(&str, &str, Permission, bool)] = &[
     ("POST", "/api/tenants/{id}/keys", Permission::KeyManage, true),
     ("DELETE", "/api/tenants/{id}/keys/{key}", Permission::KeyManage, true),
     ("POST", "/api/tenants/{id}/keys/{key}/rotate", Permission::KeyManage, true),
+    ("GET", "/api/tenants/{id}/alerts", Permission::AlertRead, true),
+    ("POST", "/api/tenants/{id}/alerts/{alert}/acknowledge", Permission::AlertManage, true),
     ("GET", "/api/tenants/{id}/usage", Permission::UsageRead, true),
     ("GET", "/api/tenants/{id}/metrics", Permission::UsageRead, true),
     ("GET", "/api/tenants/{id}/webhooks", Permission::WebhookRead, true),
@@ -37,6 +39,8 @@ const ROUTES: &[(&str, &str, Permission, bool)] = &[
 
 /// What nobody reaches who belongs to a tenant, whatever its role.
 const OF_PLATFORM: &[(&str, &str)] = &[
+    ("GET", "/api/alerts"),
+    ("POST", "/api/alerts/{alert}/acknowledge"),
     ("POST", "/api/usage/reports"),
     ("GET", "/api/webhooks"),
     ("POST", "/api/webhooks"),

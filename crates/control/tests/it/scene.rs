@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
+use tenantry_control::alerts::AlertSettings;
 use tenantry_control::{Control, Secret, Settings, WebhookSettings};
 use tenantry_testkit::{Database, postgres};
 use tower::ServiceExt;
@@ -102,6 +103,7 @@ impl Scene {
             secret: Secret::random().unwrap(),
             connections: 4,
             webhooks: WebhookSettings::default(),
+            alerts: AlertSettings::default(),
         };
         other(&mut settings);
         let control = Control::start(settings.clone()).await.unwrap();

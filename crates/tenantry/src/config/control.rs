@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tenantry_control::{CONNECTIONS_DEFAULT, Secret, Settings};
 use tenantry_pg::Target;
 
+use super::alerts::{self, AlertSection};
 use super::usage::UsageSection;
 use super::webhooks::{self, WebhookSection};
 use super::{RegistryFile, env};
@@ -34,8 +35,13 @@ pub(crate) struct ControlSection {
     pub(crate) directory: Option<PathBuf>,
     /// How events are delivered.
     pub(crate) webhooks: WebhookSection,
+    /// What is watched, and who is told.
+    pub(crate) alerts: AlertSection,
     /// What is looked at in the application's database.
     pub(crate) usage: UsageSection,
+    /// What paths are relative to.
+    #[serde(skip)]
+    pub(crate) base: PathBuf,
 }
 
 impl Default for ControlSection {
@@ -48,6 +54,8 @@ impl Default for ControlSection {
             directory: None,
             webhooks: WebhookSection::default(),
             usage: UsageSection::default(),
+            alerts: AlertSection::default(),
+            base: PathBuf::new(),
         }
     }
 }
@@ -64,6 +72,7 @@ pub(crate) fn section(registry: &RegistryFile) -> Result<ControlSection, Failure
     let base = registry.path().parent().map(PathBuf::from).unwrap_or_default();
     section.secret_file = Some(base.join(section.secret_file.unwrap_or_else(|| SECRET_DEFAULT.into())));
     section.directory = section.directory.map(|path| base.join(path));
+    section.base = base;
     if section.connections == 0 {
         return Err(Failure::caller("`connections` in [control] is 0")
             .code("control-settings")
@@ -82,7 +91,8 @@ pub(crate) fn build(section: &ControlSection) -> Result<Settings, Failure> {
     let owner = Target::parse(&url)?;
     let file = section.secret_file.clone().unwrap_or_else(|| SECRET_DEFAULT.into());
     let webhooks = webhooks::build(&section.webhooks)?;
-    Ok(Settings { owner, secret: secret(&file)?, connections: section.connections, webhooks })
+    let alerts = alerts::build(&section.alerts, &section.base)?;
+    Ok(Settings { owner, secret: secret(&file)?, connections: section.connections, webhooks, alerts })
 }
 
 /// The secret in this file; made if there is none.

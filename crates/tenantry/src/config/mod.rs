@@ -1,5 +1,6 @@
 //! What the user wants, from four places: flag, environment, file, default, in this order.
 
+pub(crate) mod alerts;
 pub(crate) mod control;
 pub(crate) mod directory;
 pub(crate) mod gateway;

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tenantry_control::alerts::AlertSettings;
 use tenantry_control::{CONNECTIONS_DEFAULT, Control, Settings};
 use tenantry_model::{Class, Ident};
 use tenantry_pg::{class_of, connect, in_plain_words, tokio_postgres};
@@ -64,6 +65,7 @@ impl ControlPlane {
             secret: secret(&demo.folder.join(SECRET_FILE))?,
             connections: CONNECTIONS_DEFAULT,
             webhooks: webhooks::build(&WebhookSection::default())?,
+            alerts: AlertSettings::default(),
         };
         let control = Control::start(settings).await;
         let control = control.map_err(|e| Failure::new(e.class(), "the control plane cannot start").because(e))?;

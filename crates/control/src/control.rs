@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::access::{Actor, Permission, Role, key, on_platform, store};
 use crate::alerts::{self, AlertSettings};
-use crate::audit::{Context, Entry, Severity};
+use crate::audit::{self, Context, Entry, Severity, Unsent};
 use crate::change::Change;
 use crate::db::{Db, Sql, migrate};
 use crate::directory::{self, Published};
@@ -101,6 +101,16 @@ impl Control {
         }
     }
 
+    /// Audit entries that the sink of this name has not got yet; a new sink gets all that are there.
+    pub async fn unsent(&self, sink: &str) -> Result<Unsent, Error> {
+        audit::sink::unsent(self.api.db(), sink).await
+    }
+
+    /// The sink took them.
+    pub async fn sent(&self, sink: &str, unsent: &Unsent) -> Result<(), Error> {
+        audit::sink::sent(self.api.db(), sink, unsent).await
+    }
+
     /// Takes what a gateway or proxy of this process counted; false if the same report was taken before.
     pub async fn report(&self, report: &Report) -> Result<bool, Error> {
         usage::take(self.api.db(), "task:usage", report).await
@@ -123,6 +133,8 @@ impl Control {
             crate::alerts::store::STATEMENTS,
             crate::audit::STATEMENTS,
             crate::audit::http::STATEMENTS,
+            crate::audit::retention::STATEMENTS,
+            crate::audit::sink::STATEMENTS,
             crate::directory::STATEMENTS,
             crate::outbox::STATEMENTS,
             crate::tenants::store::STATEMENTS,

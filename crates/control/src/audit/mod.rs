@@ -4,9 +4,12 @@
 //! [`record`] is the only writer. Entries are never changed or deleted: the API's roles have no right to.
 
 pub(crate) mod http;
+pub(crate) mod retention;
+pub(crate) mod sink;
 
 pub use http::Shown;
 use serde_json::{Value, json};
+pub use sink::Unsent;
 use uuid::Uuid;
 
 use crate::access::Actor;

@@ -36,6 +36,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if !bytes.is_empty() && kind != "application/json" {
             return Err(Error::new(Code::MediaType, "send JSON, with Content-Type: application/json"));
         }
+        // a list is no object, although its values could be taken for an object's in their order
+        if text.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Error::field("body", "send a JSON object, and no list"));
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
             let path = e.path().to_string();

@@ -151,6 +151,7 @@ fn documented() -> OpenApiRouter<Api> {
         .merge(crate::webhooks::http::platform_routes())
         .merge(crate::usage::http::platform_routes())
         .merge(crate::alerts::http::platform_routes())
+        .merge(crate::audit::retention::platform_routes())
 }
 
 /// What is there for each tenant.

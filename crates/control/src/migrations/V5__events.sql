@@ -181,5 +181,6 @@ DECLARE
 BEGIN
     EXECUTE format('GRANT UPDATE (distributed_at), DELETE ON tenantry_control.outbox TO %I', operator);
     EXECUTE format('GRANT DELETE ON tenantry_control.webhook_delivery TO %I', operator);
+    EXECUTE format('CREATE POLICY sealer ON tenantry_control.audit_retention AS PERMISSIVE FOR SELECT TO %I USING (true)', current_user);
     EXECUTE format('CREATE POLICY retention ON tenantry_control.audit_entry AS PERMISSIVE TO %I USING (occurred_at < now() - interval ''1 day'')', current_user);
 END $$;

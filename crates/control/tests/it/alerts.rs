@@ -67,6 +67,8 @@ async fn five_failed_logins_and_one_cross_tenant_attempt_are_told_once() {
     let list = scene.operate("GET", "/api/alerts?pageSize=1").send().await;
     let (id, token) = (list.body["items"][0]["id"].as_str().unwrap().to_owned(), list.text("nextPageToken"));
     assert_eq!(names(&scene, &format!("/api/alerts?pageSize=1&pageToken={token}")).await, ["failed-logins"]);
+    let list = scene.operate("POST", &format!("/api/alerts/{id}/acknowledge")).raw("[]".to_owned()).send().await;
+    list.is(400);
     let seen = scene.operate("POST", &format!("/api/alerts/{id}/acknowledge")).send().await;
     assert!(seen.is(200).text("acknowledgedBy").starts_with("key:"));
     let again = scene.operate("POST", &format!("/api/alerts/{id}/acknowledge")).send().await;

@@ -39,6 +39,8 @@ const ROUTES: &[(&str, &str, Permission, bool)] = &[
 
 /// What nobody reaches who belongs to a tenant, whatever its role.
 const OF_PLATFORM: &[(&str, &str)] = &[
+    ("GET", "/api/audit/retention"),
+    ("PUT", "/api/audit/retention"),
     ("GET", "/api/alerts"),
     ("POST", "/api/alerts/{alert}/acknowledge"),
     ("POST", "/api/usage/reports"),
@@ -78,6 +80,7 @@ fn body(method: &str, path: &str) -> Value {
         ("POST", p) if p.ends_with("/reports") => {
             json!({ "id": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d", "source": "proxy", "from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z" })
         }
+        ("PUT", p) if p.ends_with("/retention") => json!({ "days": null }),
         ("POST", p) if p.ends_with("/webhooks") => json!({ "url": "https://example.com/" }),
         ("POST", p) if p.ends_with("/keys") => json!({ "name": "k", "role": "Viewer" }),
         _ => json!({}),

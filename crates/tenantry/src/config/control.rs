@@ -11,6 +11,7 @@ use tenantry_control::{CONNECTIONS_DEFAULT, Secret, Settings};
 use tenantry_pg::Target;
 
 use super::alerts::{self, AlertSection};
+use super::sinks::AuditSection;
 use super::usage::UsageSection;
 use super::webhooks::{self, WebhookSection};
 use super::{RegistryFile, env};
@@ -39,6 +40,8 @@ pub(crate) struct ControlSection {
     pub(crate) alerts: AlertSection,
     /// What is looked at in the application's database.
     pub(crate) usage: UsageSection,
+    /// Where audit entries go besides the database.
+    pub(crate) audit: AuditSection,
     /// What paths are relative to.
     #[serde(skip)]
     pub(crate) base: PathBuf,
@@ -55,6 +58,7 @@ impl Default for ControlSection {
             webhooks: WebhookSection::default(),
             usage: UsageSection::default(),
             alerts: AlertSection::default(),
+            audit: AuditSection::default(),
             base: PathBuf::new(),
         }
     }

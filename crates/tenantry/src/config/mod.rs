@@ -6,6 +6,7 @@ pub(crate) mod directory;
 pub(crate) mod gateway;
 pub(crate) mod proxy;
 mod registry_file;
+pub(crate) mod sinks;
 pub(crate) mod usage;
 pub(crate) mod webhooks;
 

@@ -15,6 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::config::RegistryFile;
 use crate::config::control::{build, section};
 use crate::config::directory::Stored;
+use crate::config::sinks;
 use crate::config::usage::{self, Sampling};
 use crate::errors::Failure;
 use crate::output::Output;
@@ -38,6 +39,7 @@ impl Running {
     pub(super) async fn start(registry: &RegistryFile, output: &Output) -> Result<Self, Failure> {
         let section = section(registry)?;
         let settings = build(&section)?;
+        let sinks = sinks::build(&section.audit, &section.base)?;
         let listener = TcpListener::bind(section.listen).await.and_then(|l| Ok((l.local_addr()?, l)));
         let (at, listener) = listener.map_err(|e| {
             Failure::new(Class::Unavailable, format!("cannot listen on {} for the control plane", section.listen))
@@ -60,6 +62,9 @@ impl Running {
         }
         if let Some(sampling) = usage::build(&section.usage, &registry.content)? {
             tasks.spawn(look(control.clone(), sampling));
+        }
+        for sink in sinks {
+            tasks.spawn(super::sinks::forward(control.clone(), sink));
         }
         let plane = control.clone();
         let (stop, stopped) = oneshot::channel();

@@ -4,6 +4,7 @@ mod control;
 mod metrics;
 mod notify;
 mod roles;
+mod sinks;
 mod usage;
 
 use std::collections::BTreeMap;

@@ -67,6 +67,7 @@ impl Reporter {
         let mut interval = tokio::time::interval(EVERY);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         interval.tick().await;
+        self.look().await;
         loop {
             let is_last = tokio::select! {
                 _ = interval.tick() => false,
@@ -83,21 +84,31 @@ impl Reporter {
         }
     }
 
-    /// Makes reports of what was counted since the last time.
-    async fn collect(&mut self) {
+    /// Finds out which lists of tenants there are. Where nobody answers any more, those known before are the last word:
+    /// what was counted at the end stands in them.
+    async fn look(&mut self) {
         let mut lists: Vec<Directory> = self.gateway.iter().map(|g| g.directory().clone()).collect();
         if let Some(proxy) = &self.proxy {
             let seen = proxy.look().await;
+            if seen.workers == 0 {
+                return;
+            }
             lists.extend(seen.pools.into_values().filter(|pool| pool.isolated).map(|pool| pool.directory));
         }
         self.rolls.retain(|(known, _)| lists.iter().any(|list| list.is_same(known)));
-        let mut tenants: BTreeMap<String, Counts> = BTreeMap::new();
         for list in lists {
-            let at = self.rolls.iter().position(|(known, _)| known.is_same(&list)).unwrap_or_else(|| {
-                self.rolls.push((list.clone(), RollUp::new()));
-                self.rolls.len() - 1
-            });
-            for (key, used) in self.rolls[at].1.take(&list) {
+            if !self.rolls.iter().any(|(known, _)| known.is_same(&list)) {
+                self.rolls.push((list, RollUp::new()));
+            }
+        }
+    }
+
+    /// Makes reports of what was counted since the last time.
+    async fn collect(&mut self) {
+        self.look().await;
+        let mut tenants: BTreeMap<String, Counts> = BTreeMap::new();
+        for (list, roll) in &mut self.rolls {
+            for (key, used) in roll.take(list) {
                 absorb(tenants.entry(key.to_string()).or_default(), &used);
             }
         }

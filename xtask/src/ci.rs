@@ -35,6 +35,7 @@ const STAGES: &[Stage] = &[
     ("pgrls", pgrls),
     ("sdk", sdk),
     ("drivers", drivers),
+    ("api", api),
     ("regress", regress),
     ("soak", soak),
 ];
@@ -124,6 +125,11 @@ fn sdk() -> Result<()> {
 /// Real drivers through the proxy, as two tenants at once.
 fn drivers() -> Result<()> {
     script("examples/drivers/run")
+}
+
+/// The control plane as outsiders meet it: schemathesis over the document it serves, the reference's commands, a mail server.
+fn api() -> Result<()> {
+    script("examples/control/run")
 }
 
 /// PostgreSQL's own regression tests say the same through the proxy as without it.

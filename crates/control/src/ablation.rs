@@ -32,6 +32,10 @@ pub enum Protection {
     Credential,
     /// A part is looked for in the tenant of its path alone.
     PartOfTenant,
+    /// A webhook is signed.
+    WebhookSignature,
+    /// A webhook leads to the public internet alone.
+    WebhookReach,
 }
 
 impl Protection {
@@ -51,6 +55,8 @@ impl Protection {
         Self::PageOwner,
         Self::Credential,
         Self::PartOfTenant,
+        Self::WebhookSignature,
+        Self::WebhookReach,
     ];
 }
 

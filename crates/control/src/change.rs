@@ -4,7 +4,7 @@
 use axum::http::StatusCode;
 
 use crate::access::{Actor, Granted};
-use crate::audit::{self, Context, Entry};
+use crate::audit::{self, Context, Entry, Severity};
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::http::idempotency::{self, Once};
@@ -37,6 +37,7 @@ pub(crate) struct Change {
     context: Context,
     once: Option<Once>,
     recorded: bool,
+    critical: Vec<(&'static str, uuid::Uuid)>,
     publishes: bool,
 }
 
@@ -48,7 +49,7 @@ impl Change {
         if let Some(once) = &once {
             idempotency::claim(&tx, &granted.actor().name(), once).await?;
         }
-        Ok(Self { tx, granted, context, once, recorded: false, publishes: false })
+        Ok(Self { tx, granted, context, once, recorded: false, critical: Vec::new(), publishes: false })
     }
 
     /// Who changes it, and by what permission.
@@ -63,8 +64,12 @@ impl Change {
 
     /// Writes an audit entry.
     pub(crate) async fn audit(&mut self, entry: Entry) -> Result<(), Error> {
-        audit::record(&mut self.tx, self.granted.actor(), &self.context, entry).await?;
+        let (action, is_critical) = (entry.action, entry.severity == Severity::Critical);
+        let id = audit::record(&mut self.tx, self.granted.actor(), &self.context, entry).await?;
         self.recorded = true;
+        if is_critical {
+            self.critical.push((action, id));
+        }
         Ok(())
     }
 
@@ -85,7 +90,12 @@ impl Change {
 
     /// Writes an event.
     pub(crate) async fn emit(&mut self, event: Event) -> Result<(), Error> {
-        outbox::emit(&mut self.tx, event).await.map(drop)
+        outbox::emit(&mut self.tx, event, false).await.map(drop)
+    }
+
+    /// Writes an event that the caller tells somebody of, and nobody else is told of; its id.
+    pub(crate) async fn emit_to_one(&mut self, event: Event) -> Result<uuid::Uuid, Error> {
+        outbox::emit(&mut self.tx, event, true).await
     }
 
     /// What gateway and proxy know of tenants changes with this.
@@ -106,6 +116,9 @@ impl Change {
             crate::directory::next(&self.tx).await?;
         }
         self.tx.commit().await?;
+        for (action, id) in self.critical {
+            tracing::error!(action, entry = %id, "a critical audit entry");
+        }
         Ok(reply)
     }
 }

@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
 use crate::access::{Actor, Permission, Role, key, on_platform, store};
-use crate::audit::{Context, Entry, Severity};
+use crate::alerts::{self, AlertSettings};
+use crate::audit::{self, Context, Entry, Severity, Unsent};
 use crate::change::Change;
 use crate::db::{Db, Sql, migrate};
 use crate::directory::{self, Published};
@@ -24,6 +25,9 @@ use crate::quotas::{self, Quotas};
 use crate::secret::Secret;
 use crate::sign_in::{Mode, SignIn};
 use crate::signing::Keeper;
+use crate::tasks::Tasks;
+use crate::usage::{self, Report, Sampled, SampledTable};
+use crate::webhooks::{self, WebhookSettings};
 use crate::work::{self, Application, Workshop};
 
 /// What it needs to start.
@@ -45,6 +49,10 @@ pub struct Settings {
     pub keeper: Option<Target>,
     /// Databases of the application, by name: where tenants live.
     pub applications: BTreeMap<String, Application>,
+    /// How events are delivered.
+    pub webhooks: WebhookSettings,
+    /// What is watched, and who is told.
+    pub alerts: AlertSettings,
 }
 
 impl Settings {
@@ -60,6 +68,8 @@ impl Settings {
             sign_in: SignIn::default(),
             keeper: None,
             applications: BTreeMap::new(),
+            webhooks: WebhookSettings::default(),
+            alerts: AlertSettings::default(),
         }
     }
 }
@@ -84,6 +94,8 @@ impl Control {
             sign_in: settings.sign_in,
             quotas: Quotas::new(held, settings.validation_age),
             keeper: settings.keeper.map(Keeper::new),
+            webhooks: settings.webhooks,
+            alerts: settings.alerts,
         };
         Ok(Self { api: Api::new(db, settings.secret, parts), first_key })
     }
@@ -131,6 +143,7 @@ impl Control {
             );
         }
         let _working = work::start(self.api.shop());
+        let _tasks = Tasks::start(&self.api);
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let keeper = tokio::spawn(quotas::keep(self.api.clone()));
         let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
@@ -139,13 +152,61 @@ impl Control {
         served
     }
 
+    /// One round of delivering events to webhooks; says how many tries were made. A control plane that serves does it
+    /// by itself.
+    pub async fn deliver(&self) -> Result<usize, Error> {
+        webhooks::round(self.api.db(), self.api.secret(), self.api.webhooks()).await
+    }
+
+    /// One look at what was recorded and measured; says how many alerts were raised. A control plane that serves does
+    /// it by itself.
+    pub async fn watch(&self) -> Result<usize, Error> {
+        alerts::round(self.api.db(), self.api.alerts()).await
+    }
+
+    /// Sends e-mail about alerts; says how many were taken. A control plane that serves does it by itself.
+    pub async fn mail(&self) -> Result<usize, Error> {
+        match &self.api.alerts().mail {
+            Some(settings) => alerts::send(self.api.db(), settings).await,
+            None => Ok(0),
+        }
+    }
+
+    /// Audit entries that the sink of this name has not got yet; a new sink gets all that are there.
+    pub async fn unsent(&self, sink: &str) -> Result<Unsent, Error> {
+        audit::sink::unsent(self.api.db(), sink).await
+    }
+
+    /// The sink took them.
+    pub async fn sent(&self, sink: &str, unsent: &Unsent) -> Result<(), Error> {
+        audit::sink::sent(self.api.db(), sink, unsent).await
+    }
+
+    /// Takes what a gateway or proxy of this process counted; false if the same report was taken before.
+    pub async fn report(&self, report: &Report) -> Result<bool, Error> {
+        usage::take(self.api.db(), "task:usage", report).await
+    }
+
+    /// Looks how much of the application's database is whose, unless somebody did within this time.
+    pub async fn sample(
+        &self,
+        application: &Target,
+        tables: &[SampledTable],
+        every: Duration,
+    ) -> Result<Option<Sampled>, Error> {
+        usage::sample::sample(self.api.db(), application, tables, every).await
+    }
+
     /// Every statement of every store, for the test that prepares them.
     pub fn statements() -> Vec<&'static Sql> {
         let stores = [
             crate::access::store::STATEMENTS,
+            crate::alerts::store::STATEMENTS,
             crate::audit::STATEMENTS,
             crate::audit::http::STATEMENTS,
             crate::databases::store::STATEMENTS,
+            crate::audit::retention::STATEMENTS,
+            crate::audit::sink::STATEMENTS,
             crate::directory::STATEMENTS,
             crate::erasing::store::STATEMENTS,
             crate::fleet::store::STATEMENTS,
@@ -155,6 +216,10 @@ impl Control {
             crate::placing::store::STATEMENTS,
             crate::work::store::STATEMENTS,
             crate::tenants::store::STATEMENTS,
+            crate::usage::sample::STATEMENTS,
+            crate::usage::store::STATEMENTS,
+            crate::webhooks::queue::STATEMENTS,
+            crate::webhooks::store::STATEMENTS,
             crate::http::idempotency::STATEMENTS,
             crate::sign_in::store::STATEMENTS,
             crate::users::store::STATEMENTS,

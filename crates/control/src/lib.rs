@@ -11,6 +11,7 @@
 #[cfg_attr(not(feature = "ablation"), allow(dead_code, reason = "only tests take protections away"))]
 pub mod ablation;
 pub mod access;
+pub mod alerts;
 pub mod audit;
 mod change;
 mod control;
@@ -31,8 +32,11 @@ mod secret;
 mod sign_in;
 mod signing;
 mod support;
+mod tasks;
 mod tenants;
+pub mod usage;
 mod users;
+mod webhooks;
 mod work;
 
 pub use control::{Control, Settings};
@@ -40,7 +44,7 @@ pub use databases::{Database, Strategy, WARM_MAX};
 pub use db::{CONNECTIONS_DEFAULT, Sql};
 pub use directory::Published;
 pub use error::{Code, Error, FieldError};
-pub use http::{BODY_BYTES_MAX, Problem, ROUTES, openapi};
+pub use http::{BODY_BYTES_MAX, OF_PLATFORM, Problem, ROUTES, openapi};
 pub use ids::TenantId;
 pub use members::{Invitation, MEMBERS_MAX, Membership};
 pub use plans::{Grace, Limits, Plan, UNITS_MAX};
@@ -50,7 +54,10 @@ pub use sign_in::{Mode, SignIn};
 pub use signing::{OVERLAP_SECONDS_MAX as SIGNING_OVERLAP_SECONDS_MAX, SigningKey};
 pub use support::{SECONDS_MAX as SUPPORT_SECONDS_MAX, SECONDS_MIN as SUPPORT_SECONDS_MIN, SupportAccess};
 pub use tenants::{Contact, DEPTH_MAX, GRACE_DAYS, SLUG_REST_DAYS, Subscription, Tenant};
+pub use usage::SampledTable;
 pub use users::User;
+pub use webhooks::WebhookSettings;
+pub use webhooks::http::{Delivery, Webhook};
 #[cfg(feature = "ablation")]
 pub use work::moment::Mortal;
 pub use work::{Application, MakeKey};

@@ -113,6 +113,27 @@ impl Observer {
         self.sum(|c| &c.connections)
     }
 
+    /// Its tenants.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// How long requests took since the start: upper ends of buckets in microseconds, and requests in each; the last
+    /// bucket is open.
+    pub fn latency(&self) -> (&'static [u64], Vec<u64>) {
+        (&BUCKETS, (0..=BUCKETS.len()).map(|at| self.sum(|c| &c.buckets[at])).collect())
+    }
+
+    /// Requests answered from what is kept, and those that were not, of each tenant that has something kept. A tenant
+    /// that went and came back begins at zero.
+    pub fn answers(&self) -> Vec<(tenantry_model::TenantKey, u64, u64)> {
+        let Some(answers) = self.shared.answers.get() else { return Vec::new() };
+        let of = |space: &tenantry_cache::SpaceSeen| {
+            (space.tenant.clone(), space.used.hits + space.used.remote_hits, space.used.misses)
+        };
+        answers.seen().spaces.iter().map(of).collect()
+    }
+
     fn sum(&self, which: impl Fn(&Counts) -> &AtomicU64) -> u64 {
         self.shared.counts.iter().map(|c| which(c).load(Relaxed)).sum()
     }

@@ -7,8 +7,7 @@ use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
+use tenantry_courier::{Line, LineError, Reach, connect};
 
 use crate::settings::Settings;
 
@@ -20,10 +19,8 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 pub(crate) enum PostError {
     #[error("no answer in time")]
     Silent,
-    #[error("cannot connect")]
-    Connect(#[source] std::io::Error),
-    #[error("TLS is not set up for an https address")]
-    Tls,
+    #[error(transparent)]
+    Line(#[from] LineError),
     #[error("cannot ask")]
     Ask(#[source] hyper::Error),
     #[error("the collector answered with status {0}")]
@@ -36,9 +33,10 @@ impl PostError {
     /// Whether the same batch may be taken later (OTLP names these).
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Silent | Self::Connect(_) | Self::Ask(_) => true,
+            Self::Silent | Self::Ask(_) => true,
+            Self::Line(error) => error.class() == tenantry_model::Class::Unavailable,
             Self::Status(status) => matches!(status, 429 | 502 | 503 | 504),
-            Self::Tls | Self::Header => false,
+            Self::Header => false,
         }
     }
 }
@@ -93,27 +91,13 @@ impl Collector {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, PostError> {
-        let endpoint = &self.settings.endpoint;
-        let host = endpoint.host().unwrap_or_default().trim_matches(['[', ']']);
-        let is_tls = self.settings.wants_tls();
-        let port = endpoint.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let stream = TcpStream::connect((host, port)).await.map_err(PostError::Connect)?;
-        if !is_tls {
-            return spoken(TokioIo::new(stream)).await;
-        }
-        let config = self.settings.tls.clone().ok_or(PostError::Tls)?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| PostError::Tls)?;
-        let stream =
-            tokio_rustls::TlsConnector::from(config).connect(name, stream).await.map_err(PostError::Connect)?;
-        spoken(TokioIo::new(stream)).await
+        // the operator's own configuration names it
+        spoken(connect(&self.settings.endpoint, self.settings.tls.as_ref(), &Reach::Anywhere).await?).await
     }
 }
 
-async fn spoken<T>(stream: T) -> Result<SendRequest<Full<Bytes>>, PostError>
-where
-    T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
-    let (sender, connection) = handshake(stream).await.map_err(PostError::Ask)?;
+async fn spoken(line: Line) -> Result<SendRequest<Full<Bytes>>, PostError> {
+    let (sender, connection) = handshake(TokioIo::new(line)).await.map_err(PostError::Ask)?;
     // it ends with its sender
     tokio::spawn(async move {
         if let Err(error) = connection.await {

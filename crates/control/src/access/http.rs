@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -44,6 +44,12 @@ struct KeyRequest {
     expires_at: Option<Timestamp>,
 }
 
+/// All keys.
+#[derive(Debug, Serialize, ToSchema)]
+struct Keys {
+    items: Vec<ApiKey>,
+}
+
 /// How a key is replaced.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
@@ -53,12 +59,12 @@ struct Rotation {
 }
 
 #[utoipa::path(get, path = "/{id}/keys", tag = "keys", params(("id" = TenantId, Path)),
-    responses((status = 200, description = "The keys, never their secrets", body = [ApiKey])))]
+    responses((status = 200, description = "The keys, never their secrets", body = Keys)))]
 async fn list(caller: Caller, Id(tenant): Id) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::KeyRead, tenant).await?;
     let view = View::begin(caller.db(), &granted).await?;
     let keys = store::list(view.tx(), tenant).await?;
-    Reply::json(StatusCode::OK, &json!({ "items": keys }))
+    Reply::json(StatusCode::OK, &Keys { items: keys })
 }
 
 #[utoipa::path(post, path = "/{id}/keys", tag = "keys", params(("id" = TenantId, Path)), request_body = KeyRequest,

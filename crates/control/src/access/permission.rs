@@ -93,6 +93,8 @@ permissions! {
     QuotaManage "quota:manage";
     /// Read what was used.
     UsageRead "usage:read";
+    /// Report what was used: gateways and proxies.
+    UsageReport "usage:report";
     /// Read the audit log.
     AuditRead "audit:read" Look;
     /// Take it away as a file.

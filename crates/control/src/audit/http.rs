@@ -96,7 +96,7 @@ pub struct Shown {
     pub metadata: Value,
 }
 
-fn shown(row: &Row) -> Shown {
+pub(super) fn shown(row: &Row) -> Shown {
     Shown {
         id: row.get(0),
         occurred_at: row.get(1),

@@ -4,15 +4,19 @@
 //! [`record`] is the only writer. Entries are never changed or deleted: the API's roles have no right to.
 
 pub(crate) mod http;
+pub(crate) mod retention;
+pub(crate) mod sink;
 
 pub use http::Shown;
 use serde_json::{Value, json};
+pub use sink::Unsent;
 use uuid::Uuid;
 
 use crate::access::Actor;
 use crate::db::{Tx, statements};
 use crate::error::Error;
 use crate::ids::TenantId;
+use crate::outbox::{self, Event};
 
 statements! {
     INSERT: "write the audit entry" =
@@ -132,5 +136,12 @@ pub(crate) async fn record(tx: &mut Tx, actor: &Actor, context: &Context, entry:
         &[&id, &entry.action, &severity, &actor, &tenant, &targets, &context, &outcome, &entry.metadata],
     )
     .await?;
+    if entry.severity == Severity::Critical {
+        // in the same transaction: told if and only if it happened
+        let data = json!({ "id": id, "action": entry.action, "outcome": outcome, "actor": actor, "targets": targets });
+        let subject = Some(id.to_string());
+        let event = Event { kind: "tenantry.audit.critical", subject, tenant: entry.tenant, data };
+        outbox::emit(tx, event, false).await?;
+    }
     Ok(id)
 }

@@ -174,6 +174,12 @@ impl Tx {
 fn failed(doing: &'static str, error: tenantry_pg::tokio_postgres::Error) -> Error {
     let code = match error.code() {
         Some(&SqlState::UNIQUE_VIOLATION) => Code::Duplicate,
+        // what PostgreSQL cannot keep: a NUL in a text, a time beyond its calendar
+        Some(
+            &SqlState::CHARACTER_NOT_IN_REPERTOIRE
+            | &SqlState::UNTRANSLATABLE_CHARACTER
+            | &SqlState::DATETIME_FIELD_OVERFLOW,
+        ) => Code::Invalid,
         Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => Code::Busy,
         _ => match tenantry_pg::class_of(&error) {
             tenantry_model::Class::Unavailable => Code::Unavailable,
@@ -183,6 +189,7 @@ fn failed(doing: &'static str, error: tenantry_pg::tokio_postgres::Error) -> Err
     let constraint = error.as_db_error().and_then(|e| e.constraint()).map(str::to_owned);
     let detail = match code {
         Code::Duplicate => "something of this name is there already",
+        Code::Invalid => "a text holds a NUL, or a time lies beyond what can be kept: give another",
         Code::Busy => "somebody else changes the same thing now: try again",
         Code::Unavailable => "the control plane's database does not answer now: try again",
         _ => "the control plane could not do this",

@@ -10,6 +10,11 @@ use crate::error::{Code, Error};
 /// Longest body.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
+/// A request that needs to say nothing: no body, or an empty object.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
 /// A body that was read, and its digest.
 #[derive(Debug)]
 pub(crate) struct Body<T> {
@@ -34,6 +39,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         }
         if !bytes.is_empty() && kind != "application/json" {
             return Err(Error::new(Code::MediaType, "send JSON, with Content-Type: application/json"));
+        }
+        // a list is no object, although its values could be taken for an object's in their order
+        if text.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Error::field("body", "send a JSON object, and no list"));
         }
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {

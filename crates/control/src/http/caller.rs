@@ -77,6 +77,10 @@ impl Caller {
         self.api.db()
     }
 
+    pub(crate) fn webhooks(&self) -> &crate::webhooks::WebhookSettings {
+        self.api.webhooks()
+    }
+
     pub(crate) fn secret(&self) -> &Secret {
         self.api.secret()
     }

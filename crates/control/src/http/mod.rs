@@ -7,6 +7,7 @@
 pub(crate) mod body;
 pub(crate) mod caller;
 mod credential;
+mod document;
 pub(crate) mod idempotency;
 mod machine;
 mod noted;
@@ -31,9 +32,10 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use body::BODY_BYTES_MAX;
 pub use problem::Problem;
-pub use routes::ROUTES;
+pub use routes::{OF_PLATFORM, ROUTES};
 
 use crate::access::Actor;
+use crate::alerts::AlertSettings;
 use crate::audit::{Context, Entry};
 use crate::db::Db;
 use crate::error::{Code, Error};
@@ -41,6 +43,7 @@ use crate::quotas::Quotas;
 use crate::secret::Secret;
 use crate::sign_in::SignIn;
 use crate::signing::Keeper;
+use crate::webhooks::WebhookSettings;
 use crate::work::Workshop;
 use machine::Counters;
 use noted::Notes;
@@ -73,6 +76,10 @@ pub(crate) struct Parts {
     pub quotas: Quotas,
     /// The door to the signing keys in the application's database.
     pub keeper: Option<Keeper>,
+    /// How events are delivered.
+    pub webhooks: WebhookSettings,
+    /// What is watched, and who is told.
+    pub alerts: AlertSettings,
 }
 
 impl Api {
@@ -108,6 +115,14 @@ impl Api {
         &self.0.parts.shop
     }
 
+    pub(crate) fn webhooks(&self) -> &WebhookSettings {
+        &self.0.parts.webhooks
+    }
+
+    pub(crate) fn alerts(&self) -> &AlertSettings {
+        &self.0.parts.alerts
+    }
+
     /// Somebody showed a credential that is none.
     fn refused(&self, context: Context, entry: Entry) {
         self.0.counters.refused();
@@ -135,6 +150,9 @@ fn of_tenants() -> OpenApiRouter<Api> {
         .merge(crate::quotas::http::routes())
         .merge(crate::placing::http::routes())
         .merge(crate::erasing::http::routes())
+        .merge(crate::webhooks::http::routes())
+        .merge(crate::usage::http::routes())
+        .merge(crate::alerts::http::routes())
 }
 
 fn documented() -> OpenApiRouter<Api> {
@@ -147,6 +165,10 @@ fn documented() -> OpenApiRouter<Api> {
         .nest("/api/fleet", crate::fleet::http::routes())
         .merge(crate::tenants::http::own_routes())
         .merge(crate::sign_in::http::routes())
+        .merge(crate::webhooks::http::platform_routes())
+        .merge(crate::usage::http::platform_routes())
+        .merge(crate::alerts::http::platform_routes())
+        .merge(crate::audit::retention::platform_routes())
 }
 
 /// The OpenAPI document.
@@ -159,6 +181,7 @@ pub fn openapi() -> OpenApi {
             .into(),
     );
     routes::say(&mut document);
+    document::complete(&mut document);
     document
 }
 

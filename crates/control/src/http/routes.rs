@@ -59,6 +59,19 @@ pub const ROUTES: &[(&str, &str, Permission, bool)] = &[
     ("GET", "/api/fleet/migrations/{version}", Permission::DatabaseRead, false),
     ("POST", "/api/fleet/migrations/{version}/resume", Permission::DatabaseManage, false),
     ("POST", "/api/fleet/migrations/{version}/abandon", Permission::DatabaseManage, false),
+    ("GET", "/api/tenants/{id}/alerts", Permission::AlertRead, true),
+    ("POST", "/api/tenants/{id}/alerts/{alert}/acknowledge", Permission::AlertManage, true),
+    ("GET", "/api/tenants/{id}/usage", Permission::UsageRead, true),
+    ("GET", "/api/tenants/{id}/metrics", Permission::UsageRead, true),
+    ("GET", "/api/tenants/{id}/webhooks", Permission::WebhookRead, true),
+    ("POST", "/api/tenants/{id}/webhooks", Permission::WebhookManage, true),
+    ("GET", "/api/tenants/{id}/webhooks/{webhook}", Permission::WebhookRead, true),
+    ("PATCH", "/api/tenants/{id}/webhooks/{webhook}", Permission::WebhookManage, true),
+    ("DELETE", "/api/tenants/{id}/webhooks/{webhook}", Permission::WebhookManage, true),
+    ("POST", "/api/tenants/{id}/webhooks/{webhook}/rotate", Permission::WebhookManage, true),
+    ("POST", "/api/tenants/{id}/webhooks/{webhook}/test", Permission::WebhookManage, true),
+    ("GET", "/api/tenants/{id}/webhooks/{webhook}/deliveries", Permission::WebhookRead, true),
+    ("POST", "/api/tenants/{id}/webhooks/{webhook}/deliveries/{delivery}/replay", Permission::WebhookManage, true),
     ("GET", "/api/plans", Permission::PlanRead, false),
     ("POST", "/api/plans", Permission::PlanManage, false),
     ("GET", "/api/plans/{key}", Permission::PlanRead, false),
@@ -79,9 +92,29 @@ pub const ROUTES: &[(&str, &str, Permission, bool)] = &[
     ("POST", "/api/tenants/{id}/keys/{key}/rotate", Permission::KeyManage, true),
 ];
 
+/// What nobody reaches who belongs to a tenant, whatever it may do there.
+pub const OF_PLATFORM: &[(&str, &str, Permission)] = &[
+    ("GET", "/api/audit/retention", Permission::AuditManage),
+    ("PUT", "/api/audit/retention", Permission::AuditManage),
+    ("GET", "/api/alerts", Permission::AlertRead),
+    ("POST", "/api/alerts/{alert}/acknowledge", Permission::AlertManage),
+    ("POST", "/api/usage/reports", Permission::UsageReport),
+    ("GET", "/api/webhooks", Permission::WebhookRead),
+    ("POST", "/api/webhooks", Permission::WebhookManage),
+    ("GET", "/api/webhooks/{webhook}", Permission::WebhookRead),
+    ("PATCH", "/api/webhooks/{webhook}", Permission::WebhookManage),
+    ("DELETE", "/api/webhooks/{webhook}", Permission::WebhookManage),
+    ("POST", "/api/webhooks/{webhook}/rotate", Permission::WebhookManage),
+    ("POST", "/api/webhooks/{webhook}/test", Permission::WebhookManage),
+    ("GET", "/api/webhooks/{webhook}/deliveries", Permission::WebhookRead),
+    ("POST", "/api/webhooks/{webhook}/deliveries/{delivery}/replay", Permission::WebhookManage),
+];
+
 /// Writes into the document what the table says.
 pub(super) fn say(document: &mut OpenApi) {
-    for (method, path, permission, _) in ROUTES {
+    let of_tenants = ROUTES.iter().map(|(method, path, permission, _)| (method, path, permission));
+    let of_platform = OF_PLATFORM.iter().map(|(method, path, permission)| (method, path, permission));
+    for (method, path, permission) in of_tenants.chain(of_platform) {
         let Some(item) = document.paths.paths.get_mut(*path) else { continue };
         let operation = match *method {
             "GET" => &mut item.get,

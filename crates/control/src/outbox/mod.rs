@@ -10,8 +10,8 @@ use crate::ids::TenantId;
 
 statements! {
     INSERT: "write the event" =
-        "INSERT INTO tenantry_control.outbox (id, source, type, subject, tenant_id, data)
-         VALUES ($1, $2, $3, $4, $5, $6)";
+        "INSERT INTO tenantry_control.outbox (id, source, type, subject, tenant_id, data, distributed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END)";
 }
 
 /// Who speaks, in every event.
@@ -30,10 +30,10 @@ pub(crate) struct Event {
     pub data: Value,
 }
 
-/// Writes an event into the transaction, and gives its id.
-pub(crate) async fn emit(tx: &mut Tx, event: Event) -> Result<Uuid, Error> {
+/// Writes an event into the transaction, and gives its id. One that `is_told` already is for whom the caller says alone.
+pub(crate) async fn emit(tx: &mut Tx, event: Event, is_told: bool) -> Result<Uuid, Error> {
     let id = Uuid::now_v7();
     let tenant = event.tenant.map(|t| t.0);
-    tx.execute(&INSERT, &[&id, &SOURCE, &event.kind, &event.subject, &tenant, &event.data]).await?;
+    tx.execute(&INSERT, &[&id, &SOURCE, &event.kind, &event.subject, &tenant, &event.data, &is_told]).await?;
     Ok(id)
 }

@@ -42,6 +42,17 @@ async fn bodies_that_do_not_fit() {
 }
 
 #[tokio::test]
+async fn what_the_database_cannot_keep_is_the_callers_matter() {
+    let scene = Scene::new("nul").await;
+    let place = format!("/api/tenants/{}", scene.tenant("acme").await);
+    let key = json!({ "name": "a\0b", "role": "Viewer" });
+    scene.operate("POST", &format!("{place}/keys")).json(&key).send().await.is(400);
+    let why = json!({ "reason": "a\0b" });
+    scene.operate("POST", &format!("{place}/suspend")).json(&why).send().await.is(400);
+    scene.operate("GET", &format!("{place}/audit?action=%00")).send().await.is(400);
+}
+
+#[tokio::test]
 async fn names_that_are_taken_or_look_alike() {
     let scene = Scene::new("alike").await;
     let body = json!({ "name": "x", "slug": "paypal", "externalId": "e" });

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has failed")]
 
 mod ablation;
+mod alerts;
 mod application;
 mod directory;
 mod erasing;
@@ -23,6 +24,8 @@ mod sign_in;
 mod signing;
 mod support;
 mod tokens;
+mod usage;
 mod users;
 mod verify;
 mod wall;
+mod webhooks;

@@ -2,8 +2,8 @@
 //! not in the table of `ROUTES` fails the test: whoever adds one says what it needs.
 
 use serde_json::{Value, json};
-use tenantry_control::ROUTES;
 use tenantry_control::access::Role;
+use tenantry_control::{OF_PLATFORM, ROUTES};
 
 use crate::scene::{ISSUER, Scene, token};
 
@@ -24,6 +24,11 @@ fn body(method: &str, path: &str) -> Value {
         ("POST", "/api/tenants") => json!({ "name": "n", "slug": "nobody-has-it" }),
         ("POST", "/api/databases") => json!({ "name": "main", "strategies": ["shared"] }),
         ("POST", "/api/fleet/migrations") => json!({ "version": "1", "sql": "SELECT 1" }),
+        ("POST", p) if p.ends_with("/reports") => {
+            json!({ "id": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d", "source": "proxy", "from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z" })
+        }
+        ("PUT", p) if p.ends_with("/retention") => json!({ "days": null }),
+        ("POST", p) if p.ends_with("/webhooks") => json!({ "url": "https://example.com/" }),
         ("POST", p) if p.ends_with("/keys") => json!({ "name": "k", "role": "Viewer" }),
         ("POST", "/api/plans") => json!({ "key": "another" }),
         ("POST", p) if p.ends_with("/reserve") => json!({ "resourceType": "segments" }),
@@ -46,7 +51,8 @@ fn at(path: &str, tenant: &str) -> String {
     const NOTHING: &str = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4e";
     let path =
         path.replace("{id}", tenant).replace("{key}", "000000000000").replace("{user}", NOTHING).replace("{kid}", "7");
-    path.replace("{invitation}", NOTHING).replace("{support}", NOTHING).replace("{database}", NOTHING)
+    let names = ["{invitation}", "{support}", "{database}", "{webhook}", "{delivery}", "{alert}"];
+    names.iter().fold(path, |path, name| path.replace(name, NOTHING))
 }
 
 #[test]
@@ -63,7 +69,12 @@ fn the_document_is_the_golden_one() {
 #[test]
 fn every_route_says_what_it_needs() {
     let mut documented = documented();
-    let mut known: Vec<_> = ROUTES.iter().map(|(m, p, ..)| ((*m).to_owned(), (*p).to_owned())).collect();
+    let mut known: Vec<_> = ROUTES
+        .iter()
+        .map(|(m, p, ..)| (m, p))
+        .chain(OF_PLATFORM.iter().map(|(m, p, _)| (m, p)))
+        .map(|(m, p)| ((*m).to_owned(), (*p).to_owned()))
+        .collect();
     documented.sort();
     known.sort();
     assert_eq!(documented, known);
@@ -114,6 +125,10 @@ async fn every_route_as_another_tenant_and_as_every_role() {
             let answer = send(at(&own)).await;
             let allowed = role.permissions_of_key().has(*permission);
             assert_eq!(answer.status != 403, allowed, "{method} {path} as {role:?}: {:?}", answer.body);
+        }
+        for (method, path, _) in OF_PLATFORM {
+            let path = at(path, &own);
+            scene.call(method, &path).key(&key).json(&body(method, &path)).send().await.is(403);
         }
     }
 }

@@ -166,6 +166,13 @@ impl Scene {
         Self::start(hint, |settings| settings.sign_in = sign_in).await
     }
 
+    /// One with other settings; and its control plane, for what it does unasked.
+    pub(crate) async fn with_settings(hint: &str, change: impl FnOnce(&mut Settings)) -> (Self, Control) {
+        let scene = Self::start(hint, change).await;
+        let control = scene.control.clone();
+        (scene, control)
+    }
+
     async fn start(hint: &str, change: impl FnOnce(&mut Settings)) -> Self {
         let database = postgres(MAJOR).database(hint).await;
         let mut settings = Settings {

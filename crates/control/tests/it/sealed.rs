@@ -68,3 +68,46 @@ async fn a_tenants_entries_are_read_newest_first_by_whoever_may() {
     scene.call("GET", &place).key(&viewer).send().await.is(403);
     scene.call("GET", &format!("/api/tenants/{other}/audit")).key(&admin).send().await.is(404);
 }
+
+#[tokio::test]
+async fn a_sink_gets_every_entry_once_it_took_it_and_none_is_left_out_that_commits_late() {
+    let (scene, control) = Scene::with_settings("sink", |_| {}).await;
+    let first = control.unsent("file").await.unwrap();
+    assert_eq!(first.entries[0].action, "KEY_CREATED");
+    // not taken: given again
+    assert_eq!(control.unsent("file").await.unwrap().entries.len(), first.entries.len());
+    control.sent("file", &first).await.unwrap();
+    assert_eq!(control.unsent("file").await.unwrap().entries.len(), 0);
+    let entry =
+        "INSERT INTO tenantry_control.audit_entry (id, action, severity, actor, targets, context, outcome, metadata)
+                 VALUES (gen_random_uuid(), 'LATE', 'LOW', '{}', '[]', '{}', 'SUCCESS', '{}')";
+    let late = scene.database.connect().await;
+    late.batch_execute(&format!("BEGIN; {entry}")).await.unwrap();
+    scene.tenant("acme").await;
+    let seen = control.unsent("file").await.unwrap();
+    assert_eq!(seen.entries.iter().map(|e| &*e.action).collect::<Vec<_>>(), ["TENANT_CREATED"]);
+    control.sent("file", &seen).await.unwrap();
+    late.batch_execute("COMMIT").await.unwrap();
+    let seen = control.unsent("file").await.unwrap();
+    assert_eq!(seen.entries.iter().map(|e| &*e.action).collect::<Vec<_>>(), ["LATE"]);
+    control.sent("file", &seen).await.unwrap();
+    assert_eq!(control.unsent("file").await.unwrap().entries.len(), 0);
+    // another sink has its own place
+    assert!(control.unsent("syslog").await.unwrap().entries.len() > 2);
+}
+
+#[tokio::test]
+async fn how_long_entries_are_kept_is_said_over_http() {
+    let scene = Scene::new("retention").await;
+    let place = "/api/audit/retention";
+    let now = scene.operate("GET", place).send().await;
+    assert_eq!(now.is(200).body["days"], json!(null));
+    scene.operate("PUT", place).json(&json!({ "days": 90 })).send().await.is(428);
+    for bad in [json!({ "days": 0 }), json!({ "days": 36_501 }), json!({ "days": "x" }), json!({ "weeks": 1 })] {
+        scene.operate("PUT", place).header("if-match", &now.etag()).json(&bad).send().await.is(400);
+    }
+    let put = scene.operate("PUT", place).header("if-match", &now.etag()).json(&json!({ "days": 90 })).send().await;
+    assert_eq!(put.is(200).body["days"], json!(90));
+    scene.operate("PUT", place).header("if-match", &now.etag()).json(&json!({ "days": 1 })).send().await.is(412);
+    assert_eq!(scene.operate("GET", place).send().await.body["days"], json!(90));
+}

@@ -37,6 +37,13 @@ pub(crate) struct Place {
     api_key_file: Option<PathBuf>,
 }
 
+impl Place {
+    /// Whether it was said where the API is.
+    pub(crate) fn is_named(&self) -> bool {
+        self.api.is_some()
+    }
+}
+
 /// The API.
 pub(crate) struct Api {
     /// Scheme, host and port.

@@ -16,8 +16,12 @@ use tenantry_engine::credentials::Credentials;
 use tenantry_model::token::ContextKey;
 use tenantry_pg::Target;
 
+use super::alerts::{self, AlertSection};
 use super::issuers::{self, IssuerSection};
 use super::proxy::passwords;
+use super::sinks::AuditSection;
+use super::usage::UsageSection;
+use super::webhooks::{self, WebhookSection};
 use super::{RegistryFile, env};
 use crate::errors::Failure;
 
@@ -54,6 +58,17 @@ pub(crate) struct ControlSection {
     pub(crate) issuers: BTreeMap<String, IssuerSection>,
     /// Databases of the application, by the name under which they are registered.
     pub(crate) databases: BTreeMap<String, ApplicationSection>,
+    /// How events are delivered.
+    pub(crate) webhooks: WebhookSection,
+    /// What is watched, and who is told.
+    pub(crate) alerts: AlertSection,
+    /// What is looked at in the application's database.
+    pub(crate) usage: UsageSection,
+    /// Where audit entries go besides the database.
+    pub(crate) audit: AuditSection,
+    /// What paths are relative to.
+    #[serde(skip)]
+    pub(crate) base: PathBuf,
 }
 
 /// `[control.database]`.
@@ -103,6 +118,11 @@ impl Default for ControlSection {
             tenant: None,
             issuers: BTreeMap::new(),
             databases: BTreeMap::new(),
+            webhooks: WebhookSection::default(),
+            usage: UsageSection::default(),
+            alerts: AlertSection::default(),
+            audit: AuditSection::default(),
+            base: PathBuf::new(),
         }
     }
 }
@@ -124,6 +144,7 @@ pub(crate) fn section(registry: &RegistryFile) -> Result<ControlSection, Failure
             *file = file.take().map(|path| base.join(path));
         }
     }
+    section.base = base;
     if section.connections == 0 {
         return Err(Failure::caller("`connections` in [control] is 0")
             .code("control-settings")
@@ -172,8 +193,18 @@ pub(crate) fn build(section: &ControlSection, file: &Path) -> Result<Settings, F
     let keeper = keeper.map(|url| Target::parse(&url)).transpose()?;
     let applications = section.databases.iter().map(|(name, section)| Ok((name.clone(), place(name, section)?)));
     let applications = applications.collect::<Result<_, Failure>>()?;
-    let (secret, connections) = (secret(&file)?, section.connections);
-    Ok(Settings { owner, secret, connections, application, validation_age, sign_in, keeper, applications })
+    Ok(Settings {
+        owner,
+        secret: secret(&file)?,
+        connections: section.connections,
+        application,
+        validation_age,
+        sign_in,
+        keeper,
+        applications,
+        webhooks: webhooks::build(&section.webhooks)?,
+        alerts: alerts::build(&section.alerts, &section.base)?,
+    })
 }
 
 /// A database of the application, with its login.

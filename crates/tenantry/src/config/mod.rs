@@ -1,11 +1,15 @@
 //! What the user wants, from four places: flag, environment, file, default, in this order.
 
+pub(crate) mod alerts;
 pub(crate) mod control;
 pub(crate) mod directory;
 pub(crate) mod gateway;
 mod issuers;
 pub(crate) mod proxy;
 mod registry_file;
+pub(crate) mod sinks;
+pub(crate) mod usage;
+pub(crate) mod webhooks;
 
 use std::path::PathBuf;
 

@@ -70,6 +70,12 @@ impl Both {
         command.spawn().unwrap()
     }
 
+    /// As a service manager stops it.
+    fn stop(mut self) {
+        let asked = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        assert!(asked.success() && self.child.wait().unwrap().success());
+    }
+
     fn call(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let body = body.to_string();
         let mut stream = TcpStream::connect(&self.api).unwrap();
@@ -123,7 +129,8 @@ async fn a_tenant_made_over_http_works_through_the_proxy() {
     assert!(said.contains("lists 3 tenants that the control plane does not know"), "{said}");
     let key = text(&refused.stdout).trim().to_owned();
     assert!(key.starts_with("tnt_live_"), "{key}");
-    let file = format!("{file}{section}").replace("tenants.json", "published.json");
+    let looks = format!("[control.usage]\ndatabase_url = \"{}\"\n", conninfo(&case.db.target()));
+    let file = format!("{file}{section}").replace("tenants.json", "published.json") + &looks;
     case.write("tenantry.toml", &file);
     let both = Both::start(&case, &database, &key);
     let (status, tenant) = both.call("POST", "/api/tenants", &json!({ "name": "Acme", "slug": "acme" }));
@@ -137,9 +144,14 @@ async fn a_tenant_made_over_http_works_through_the_proxy() {
     both.until("acme", own, false).await;
     assert_eq!(both.call("POST", &format!("{place}/resume"), &json!({})).0, 200);
     both.until("acme", own, true).await;
-    drop(both);
+    // asked to stop, it reports what was used since the last time
+    both.stop();
     let again = Both::start(&case, &database, &key);
-    assert_eq!(again.call("GET", &place, &json!({})).0, 200);
+    let (status, usage) = again.call("GET", &format!("{place}/usage"), &json!({}));
+    assert_eq!(status, 200, "{usage}");
+    assert!(usage["totals"]["statements"].as_u64().is_some_and(|n| n > 0), "{usage}");
+    assert_eq!(usage["totals"]["requests"], Value::Null, "there was no gateway");
+    assert!(usage["storage"]["sampledAt"].is_string() && usage["storage"]["rows"] == 0, "{usage}");
 }
 
 /// The control plane alone, on a database of its own, and its operator's key in a file.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tenantry_audit::retention::let_go;
 use tenantry_audit::seal::Sealer;
 use tenantry_audit::{AuditError, Chain, SigningKey};
+use tenantry_pg::Client;
 
 use super::failed;
 use crate::commands::Outcome;
@@ -67,14 +68,14 @@ pub(super) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
         if sealed > 0 || args.every.is_none() {
             settings.output.say(&format!("{sealed} entries sealed"));
         }
-        if let Some(days) = args.retention_days
-            && tokio::time::Instant::now() >= next_let_go
-        {
+        let is_time = tokio::time::Instant::now() >= next_let_go;
+        if let Some(days) = if is_time { days(&client, args.retention_days).await? } else { None } {
             let (gone, kept) = let_go(&mut sealer, &mut client, days, &hold).await.map_err(sealing)?;
             settings.output.say(&format!("{gone} old entries let go"));
-            for chain in kept {
+            for chain in &kept {
                 settings.output.say(&format!("{} keeps its old entries, for it has a fault: verify it", chain.name()));
             }
+            forget_source(&client, days, &kept, &hold).await?;
             next_let_go += LET_GO_EVERY;
         }
         let Some(seconds) = args.every else { return Ok(Outcome::Fine) };
@@ -83,6 +84,30 @@ pub(super) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
             _ = tokio::signal::ctrl_c() => return Ok(Outcome::Fine),
         }
     }
+}
+
+/// For how many days entries are kept: the flag's, else what was said over the control plane's API.
+async fn days(client: &Client, given: Option<i32>) -> Result<Option<i32>, Failure> {
+    let there = "SELECT to_regclass('tenantry_control.audit_retention') IS NOT NULL";
+    let failed = |e| sealing(AuditError::Query { doing: "read how long entries are kept", source: e });
+    if given.is_some() || !client.query_one(there, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+        return Ok(given);
+    }
+    let row = client.query_opt("SELECT days FROM tenantry_control.audit_retention", &[]).await.map_err(failed)?;
+    Ok(row.and_then(|row| row.get(0)))
+}
+
+/// Lets go what the control plane wrote and the chains let go already: chains with a fault or on hold keep theirs.
+async fn forget_source(client: &Client, days: i32, kept: &[Chain], hold: &[Chain]) -> Result<(), Failure> {
+    let there = "SELECT to_regclass('tenantry_control.audit_entry') IS NOT NULL";
+    let failed = |e| sealing(AuditError::Query { doing: "let the control plane's old entries go", source: e });
+    if !client.query_one(there, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+        return Ok(());
+    }
+    let names: Vec<String> = kept.iter().chain(hold).map(Chain::name).collect();
+    let sql = "DELETE FROM tenantry_control.audit_entry WHERE occurred_at < now() - make_interval(days => $1) \
+               AND coalesce('tenant/' || tenant_id::text, 'platform') <> ALL ($2)";
+    client.execute(sql, &[&days, &names]).await.map(drop).map_err(failed)
 }
 
 fn sealing(error: AuditError) -> Failure {

@@ -10,11 +10,13 @@ use tenantry_edge::directory::file::DirectoryFile;
 use tenantry_model::Class;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::RegistryFile;
 use crate::config::control::{build, section};
 use crate::config::directory::Stored;
+use crate::config::sinks;
+use crate::config::usage::{self, Sampling};
 use crate::errors::Failure;
 use crate::output::Output;
 
@@ -25,9 +27,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) struct Running {
     /// Where its API is.
     pub(super) at: SocketAddr,
+    /// Itself.
+    pub(super) plane: Control,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), std::io::Error>>,
-    publisher: Option<JoinHandle<()>>,
+    tasks: JoinSet<()>,
 }
 
 impl Running {
@@ -35,6 +39,7 @@ impl Running {
     pub(super) async fn start(registry: &RegistryFile, output: &Output) -> Result<Self, Failure> {
         let section = section(registry)?;
         let settings = build(&section, registry.path())?;
+        let sinks = sinks::build(&section.audit, &section.base)?;
         if settings.sign_in.mode == Mode::Anonymous {
             output.say("WARNING: the control plane asks nobody who he is: whoever reaches this machine's loopback is its operator");
         }
@@ -54,24 +59,29 @@ impl Running {
                 false => output.json(&serde_json::json!({ "format": 1, "operator_key": key }))?,
             }
         }
-        let publisher = match section.directory {
-            Some(path) => Some(publish(control.clone(), path).await?),
-            None => None,
-        };
+        let mut tasks = JoinSet::new();
+        if let Some(path) = section.directory {
+            publish(control.clone(), path, &mut tasks).await?;
+        }
+        if let Some(sampling) = usage::build(&section.usage, &registry.content)? {
+            tasks.spawn(look(control.clone(), sampling));
+        }
+        for sink in sinks {
+            tasks.spawn(super::sinks::forward(control.clone(), sink));
+        }
+        let plane = control.clone();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(control.serve(listener, async move {
             // a sender that is gone says the same
             let _ = stopped.await;
         }));
-        Ok(Self { at, stop, task, publisher })
+        Ok(Self { at, plane, stop, task, tasks })
     }
 
     /// Answers what was begun, and ends.
     pub(super) async fn stop(self) {
         let _ = self.stop.send(());
-        if let Some(publisher) = self.publisher {
-            publisher.abort();
-        }
+        drop(self.tasks);
         match self.task.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!("the control plane ended: {error}"),
@@ -81,7 +91,7 @@ impl Running {
 }
 
 /// Writes the directory, and again whenever it changed.
-async fn publish(control: Control, path: PathBuf) -> Result<JoinHandle<()>, Failure> {
+async fn publish(control: Control, path: PathBuf, tasks: &mut JoinSet<()>) -> Result<(), Failure> {
     let first = control.directory_if_changed(0).await.map_err(failed)?;
     let mut known = match first {
         Some(published) => {
@@ -90,7 +100,7 @@ async fn publish(control: Control, path: PathBuf) -> Result<JoinHandle<()>, Fail
         }
         None => 0,
     };
-    Ok(tokio::spawn(async move {
+    tasks.spawn(async move {
         let mut interval = tokio::time::interval(LOOK_EVERY);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -104,7 +114,29 @@ async fn publish(control: Control, path: PathBuf) -> Result<JoinHandle<()>, Fail
                 Err(error) => tracing::warn!("cannot look whether tenants changed: {error}"),
             }
         }
-    }))
+    });
+    Ok(())
+}
+
+/// Looks how much of the application's database is whose, again and again.
+async fn look(control: Control, sampling: Sampling) {
+    let mut interval = tokio::time::interval(sampling.every);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let tables = match usage::tables(&sampling).await {
+            Ok(tables) => tables,
+            Err(failure) => {
+                tracing::warn!("cannot see what lies in the application's database: {failure}");
+                continue;
+            }
+        };
+        match control.sample(&sampling.application, &tables, sampling.every).await {
+            Ok(Some(seen)) => tracing::info!("{} tables of the application were looked at: {seen:?}", seen.tables),
+            Ok(None) => {}
+            Err(error) => tracing::warn!("cannot see what tenants store: {error}"),
+        }
+    }
 }
 
 /// A file that somebody else wrote is not replaced where it lists tenants we do not know: they would be shut out.

@@ -4,6 +4,8 @@ mod control;
 mod metrics;
 mod notify;
 mod roles;
+mod sinks;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +13,12 @@ use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
+use crate::api::{Api, Place};
 use crate::config::directory::Followed;
 use crate::config::{RegistryFile, Settings};
 use crate::errors::Failure;
 use roles::Running;
+use usage::{Reporter, To};
 
 const AFTER: &str = "\
 Roles:
@@ -41,6 +45,8 @@ pub(crate) struct Args {
     /// Which parts
     #[arg(long, value_enum, value_delimiter = ',', default_value = "proxy", value_name = "ROLES")]
     roles: Vec<Role>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// A part.
@@ -66,7 +72,12 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
     if let Some(control) = &control {
         settings.output.say(&format!("control plane listens on http://{}", control.at));
     }
-    let served = serve(&args.roles, &settings).await;
+    let to = match &control {
+        Some(control) => Some(To::Here(control.plane.clone())),
+        None if args.place.is_named() => Some(To::There(Api::of(&args.place, &settings)?)),
+        None => None,
+    };
+    let served = serve(&args.roles, &settings, to).await;
     if let Some(control) = control {
         control.stop().await;
     }
@@ -74,7 +85,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<Outcome, Failu
 }
 
 /// Runs what stands in the way of clients, until it is asked to stop.
-async fn serve(roles: &[Role], settings: &Settings) -> Result<(), Failure> {
+async fn serve(roles: &[Role], settings: &Settings, to: Option<To>) -> Result<(), Failure> {
     let registry = &settings.registry;
     let mut followed = FollowedFiles::new();
     let running = Running::start(roles, registry, &mut followed).await?;
@@ -88,12 +99,22 @@ async fn serve(roles: &[Role], settings: &Settings) -> Result<(), Failure> {
     for (role, address) in running.addresses() {
         settings.output.say(&format!("{role} listens on {address}"));
     }
+    let reporting = to.filter(|_| roles.iter().any(|role| *role != Role::Control)).map(|to| {
+        let (gateway, proxy) = running.observers();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        (stop, tokio::spawn(Reporter::new(to, gateway, proxy).run(stopped)))
+    });
     until_stopped(&running, registry.path(), &mut followed).await?;
     // the manager may ask the moment it is told
     running.drain();
     notify::stopping();
     settings.output.say("stopping: open transactions and requests may end");
     let stopped = tokio::task::spawn_blocking(move || running.stop()).await;
+    if let Some((stop, reporter)) = reporting {
+        let _ = stop.send(());
+        // a panic was logged where it happened
+        let _ = reporter.await;
+    }
     stopped.map_err(|e| Failure::bug("stop").because(e))
 }
 

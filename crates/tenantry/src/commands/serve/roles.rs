@@ -58,6 +58,11 @@ impl Running {
         self.machines.iter().map(Door::address)
     }
 
+    /// What looks at the gateway and at the proxy.
+    pub(super) fn observers(&self) -> (Option<tenantry_gateway::Observer>, Option<tenantry_proxy::Observer>) {
+        (self.gateway.as_ref().map(Gateway::observer), self.proxy.as_ref().map(Proxy::observer))
+    }
+
     /// Where clients are served, by part.
     pub(super) fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
         let proxy = self.proxy.iter().flat_map(Proxy::addresses).map(|a| ("proxy", *a));

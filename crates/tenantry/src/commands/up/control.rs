@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::demo::Demo;
 use super::place::Place;
 use crate::config::control::secret;
+use crate::config::webhooks::{self, WebhookSection};
 use crate::errors::Failure;
 use crate::output::Output;
 use crate::output::files::{self, Readers};
@@ -59,7 +60,11 @@ impl ControlPlane {
         let at = listener.local_addr().map_err(|e| Failure::bug("ask for the address").because(e))?;
         let owner = place.admin.with_database(DATABASE);
         let secret = secret(&demo.folder.join(SECRET_FILE))?;
-        let settings = Settings { application: demo.quota_login().await?, ..Settings::new(owner, secret) };
+        let settings = Settings {
+            application: demo.quota_login().await?,
+            webhooks: webhooks::build(&WebhookSection::default())?,
+            ..Settings::new(owner, secret)
+        };
         let control = Control::start(settings).await;
         let control = control.map_err(|e| Failure::new(e.class(), "the control plane cannot start").because(e))?;
         let key_file = demo.folder.join(KEY_FILE);

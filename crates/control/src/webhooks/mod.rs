@@ -5,8 +5,8 @@
 //!                                           → deliver: signed POST, again with growing pauses, at last dead
 //! ```
 //!
-//! - [`Webhook`]: an endpoint; [`address`]: which addresses one may have; [`wanted`]: which events it asks for.
-//! - [`secret`]: what it checks us by, made from the control plane's own secret; [`sign`]: how.
+//! - [`http::Webhook`]: an endpoint; [`address`]: which addresses one may have; [`wanted`]: which events it asks for.
+//! - [`secret`]: what it checks us by, made from the control plane's own secret, and how.
 //! - [`schedule`]: when a delivery that failed is tried again. Pure.
 //! - [`queue`] and [`deliver`]: the work, one round at a time; several control planes share it.
 //!

@@ -16,6 +16,7 @@ mod error;
 pub mod gateway;
 mod logins;
 mod outcome;
+mod outside;
 pub mod pages;
 pub mod proxy;
 mod report;

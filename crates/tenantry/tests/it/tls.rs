@@ -58,7 +58,7 @@ async fn clients_with_tls_are_checked_and_can_check_us() {
     )
     .await;
     certificates(case.folder.path());
-    let w1 = key(&case, "w1");
+    let (w1, w2) = (key(&case, "w1"), key(&case, "w2"));
     let proxy = Serving::start(&case);
     let full = "host=localhost sslmode=verify-full sslrootcert=ca.pem";
 
@@ -101,8 +101,7 @@ async fn clients_with_tls_are_checked_and_can_check_us() {
     // attacks from outside go the same way, and not on where the certificate is not the one asked for
     let at = format!("localhost:{}", proxy.port);
     let logins = format!(
-        "[a]\nuser = \"app.w1\"\npassword = \"{w1}\"\n[b]\nuser = \"app.w2\"\npassword = \"{}\"\n",
-        key(&case, "w2")
+        "[a]\nuser = \"app.w1\"\npassword = \"{w1}\"\n[b]\nuser = \"app.w2\"\npassword = \"{w2}\"\n"
     );
     let verify = |code: i32, tls: &str| {
         case.write("two.toml", &format!("database = \"small\"\n{tls}\n{logins}"));

@@ -12,7 +12,7 @@ use tenantry_model::token::TokenError;
 use tenantry_wire::backend::TransactionStatus;
 use tenantry_wire::frontend;
 
-use super::write::TEXT;
+use super::write::{AS_TEXT, TEXT};
 use super::{Entry, Expect, Held, Kind, Link, Want};
 use crate::context::{STATELESS_RENEWED_AFTER, Signer};
 
@@ -70,7 +70,7 @@ impl Link {
     fn write_token(&mut self, tenant: &Admitted, signer: &Signer, local: bool) -> Result<(), TokenError> {
         let token = signer.stateless(tenant, self.process)?;
         let query = format!("SELECT pg_catalog.set_config('tenantry.context', $1, {local})");
-        self.write_statement(&query, &TEXT, &[Some(token.as_bytes())]);
+        self.write_statement(&query, &[TEXT], AS_TEXT, &[token.as_bytes()]);
         self.stateless_until = Some(Instant::now() + STATELESS_RENEWED_AFTER);
         Ok(())
     }

@@ -36,12 +36,13 @@ pub(crate) struct Want<'a> {
     pub(crate) parameters: &'a Rc<Parameters>,
 }
 
+/// The type text.
+pub(super) const TEXT: u32 = 25;
 /// Types of the arguments of the typed `tenantry.hold`: int2, int8 four times, bytea.
-const TYPED: [u8; 26] = [0, 6, 0, 0, 0, 21, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 17];
-/// Type of one argument: text.
-pub(super) const TEXT: [u8; 6] = [0, 1, 0, 0, 0, 25];
-/// No types.
-const UNTYPED: [u8; 2] = [0, 0];
+const TYPED: [u32; 6] = [21, 20, 20, 20, 20, 17];
+/// How all arguments are written: as text, or as the server keeps them.
+pub(super) const AS_TEXT: &[i16] = &[];
+const BINARY: &[i16] = &[1];
 
 impl Link {
     /// Writes what must come before the client's first message. Gives how; [`Entry::Alone`] means that nothing of
@@ -70,15 +71,16 @@ impl Link {
         if want.alone && context && !removed(Protection::OthersTexts) {
             self.close_others(&held);
         }
+        let mut together = false;
         match (signer, context || reset) {
             (Some(_), true) if removed(Protection::Context) => {}
-            (Some(signer), true) => self.write_context(want, signer)?,
-            (None, true) => self.write_statement("RESET ALL", &UNTYPED, &[]),
+            (Some(signer), true) => together = self.write_context(want, signer)?,
+            (None, true) => self.write_statement("RESET ALL", &[], AS_TEXT, &[]),
             _ => {}
         }
         let shows = self.parameters.shows_another_than(want.parameters);
         if context || reset {
-            self.parameters = Rc::clone(&self.base);
+            self.parameters = Rc::clone(if together { want.parameters } else { &self.base });
             self.dirty = false;
         }
         self.write_parameters(want.parameters);
@@ -102,10 +104,16 @@ impl Link {
         }
     }
 
-    fn write_context(&mut self, want: &Want<'_>, signer: &Signer) -> Result<(), TokenError> {
+    /// Takes the tenant's context, and with it the client's settings where that can be one statement: whether it was.
+    fn write_context(&mut self, want: &Want<'_>, signer: &Signer) -> Result<bool, TokenError> {
+        let base = Rc::clone(&self.base);
+        let settings = base.changes_to(want.parameters);
+        // the server reads all arguments before the call gives it back the encoding that these are in
+        let together = settings.iter().all(|(_, value)| value.is_ascii());
+        let settings = if together { settings } else { Vec::new() };
         let Some(tenant) = want.tenant else {
-            self.write_statement("SELECT tenantry.release()", &UNTYPED, &[]);
-            return Ok(());
+            self.write_calls(Some("tenantry.release()"), &[], AS_TEXT, &[], &settings);
+            return Ok(together);
         };
         self.counter += 1;
         let session = self.session_no.unwrap_or_default();
@@ -119,13 +127,33 @@ impl Link {
                     &token.counter.to_be_bytes(),
                     &token.mac,
                 ];
-                self.write_statement("SELECT tenantry.hold($1, $2, $3, $4, $5, $6)", &TYPED, &values.map(Some));
+                self.write_calls(Some("tenantry.hold($1, $2, $3, $4, $5, $6)"), &TYPED, BINARY, &values, &settings);
             }
             Hold::Text(token) => {
-                self.write_statement("SELECT tenantry.hold($1)", &TEXT, &[Some(token.as_bytes())]);
+                self.write_calls(Some("tenantry.hold($1)"), &[TEXT], AS_TEXT, &[token.as_bytes()], &settings);
             }
         }
-        Ok(())
+        Ok(together)
+    }
+
+    /// A call, if any, and behind it, in the same statement, settings: what a SELECT lists is worked out from the left.
+    fn write_calls(
+        &mut self,
+        call: Option<&str>,
+        types: &[u32],
+        formats: &[i16],
+        values: &[&[u8]],
+        settings: &[(&str, &str)],
+    ) {
+        let mut calls: Vec<_> = call.map(str::to_owned).into_iter().collect();
+        let (mut types, mut values) = (types.to_vec(), values.to_vec());
+        for (name, value) in settings {
+            let at = values.len();
+            calls.push(format!("pg_catalog.set_config(${}, ${}, false)", at + 1, at + 2));
+            types.extend([TEXT, TEXT]);
+            values.extend([name.as_bytes(), value.as_bytes()]);
+        }
+        self.write_statement(&format!("SELECT {}", calls.join(", ")), &types, formats, &values);
     }
 
     /// Enters a context for the transaction that is open, before the client's next message. Behind it a Sync is
@@ -147,7 +175,7 @@ impl Link {
         self.inline_refusals = true;
         // what this tenant leaves on the connection belongs to nobody in our books: whoever comes next enters anew
         self.unsure();
-        self.write_statement("SELECT tenantry.enter($1)", &TEXT, &[Some(token.as_bytes())]);
+        self.write_statement("SELECT tenantry.enter($1)", &[TEXT], AS_TEXT, &[token.as_bytes()]);
         if before_query {
             self.write_sync();
         }
@@ -159,23 +187,22 @@ impl Link {
     pub(super) fn write_parameters(&mut self, wanted: &Rc<Parameters>) {
         let changes = self.parameters.changes_to(wanted);
         if !changes.is_empty() {
-            let calls: Vec<String> = (0..changes.len())
-                .map(|n| format!("pg_catalog.set_config(${}, ${}, false)", 2 * n + 1, 2 * n + 2))
-                .collect();
-            let values: Vec<Option<&[u8]>> =
-                changes.iter().flat_map(|(name, value)| [Some(name.as_bytes()), Some(value.as_bytes())]).collect();
-            self.write_statement(&format!("SELECT {}", calls.join(", ")), &UNTYPED, &values);
+            self.write_calls(None, &[], AS_TEXT, &[], &changes);
         }
         self.parameters = Rc::clone(wanted);
     }
 
     /// A statement of our own, unnamed: it cannot be mistaken for one that a client prepared.
-    pub(super) fn write_statement(&mut self, query: &str, types: &[u8], values: &[Option<&[u8]>]) {
-        let formats: &[i16] = if types == TYPED { &[1] } else { &[] };
+    pub(super) fn write_statement(&mut self, query: &str, types: &[u32], formats: &[i16], values: &[&[u8]]) {
+        let mut declared = Vec::with_capacity(2 + 4 * types.len());
+        // there are as many as settings at most
+        declared.extend(u16::try_from(types.len()).unwrap_or(u16::MAX).to_be_bytes());
+        types.iter().for_each(|oid| declared.extend(oid.to_be_bytes()));
+        let values: Vec<Option<&[u8]>> = values.iter().copied().map(Some).collect();
         let out = self.out.tail();
         // nothing of ours holds a zero byte or is too long; what a client gave was checked when it came
-        let written = frontend::write_parse(out, b"", query.as_bytes(), types)
-            .and_then(|()| frontend::write_bind(out, b"", b"", formats, values, &[]))
+        let written = frontend::write_parse(out, b"", query.as_bytes(), &declared)
+            .and_then(|()| frontend::write_bind(out, b"", b"", formats, &values, &[]))
             .and_then(|()| frontend::write_execute(out, b"", 0));
         if written.is_err() {
             self.doom("a statement of ours could not be written");

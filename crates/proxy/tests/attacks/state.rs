@@ -294,6 +294,20 @@ async fn s13_nobody_is_told_anothers_settings() {
     assert_eq!(a.query("SHOW application_name").await.value(), "CANARY-acme");
 }
 
+/// A client's settings arrive as it wrote them, whatever encoding the one before it had.
+#[tokio::test]
+async fn settings_arrive_in_their_own_encoding() {
+    let scene = Scene::new(1).await;
+    let path = "\"caf\u{e9}\", public";
+    let mut a = scene.tenant_with("acme", &[("client_encoding", "LATIN1")]).await.ok().unwrap();
+    let mut b = scene.tenant_with("bolt", &[("search_path", path)]).await.ok().unwrap();
+    for round in 0..2 {
+        assert_eq!(a.query("SHOW client_encoding").await.value(), "LATIN1", "{round}");
+        assert_eq!(b.query("SHOW client_encoding").await.value(), "UTF8", "{round}");
+        assert_eq!(b.query("SHOW search_path").await.value(), path, "{round}");
+    }
+}
+
 /// What a client may give the login it works on, and with what every later connection of that login would begin.
 #[tokio::test]
 async fn settings_of_the_login_do_not_reach_later_connections() {

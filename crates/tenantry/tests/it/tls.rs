@@ -100,9 +100,7 @@ async fn clients_with_tls_are_checked_and_can_check_us() {
 
     // attacks from outside go the same way, and not on where the certificate is not the one asked for
     let at = format!("localhost:{}", proxy.port);
-    let logins = format!(
-        "[a]\nuser = \"app.w1\"\npassword = \"{w1}\"\n[b]\nuser = \"app.w2\"\npassword = \"{w2}\"\n"
-    );
+    let logins = format!("[a]\nuser = \"app.w1\"\npassword = \"{w1}\"\n[b]\nuser = \"app.w2\"\npassword = \"{w2}\"\n");
     let verify = |code: i32, tls: &str| {
         case.write("two.toml", &format!("database = \"small\"\n{tls}\n{logins}"));
         let run = case.run(code, &["verify", "--proxy", &at, "--proxy-logins", "two.toml", "--only", "W-01"]);

@@ -19,6 +19,7 @@ use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::Caller;
+use crate::http::page::Listed;
 use crate::http::reply::Reply;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
@@ -85,7 +86,7 @@ impl FromRequestParts<Api> for DatabaseId {
 }
 
 #[utoipa::path(get, path = "", tag = "databases",
-    responses((status = 200, description = "The databases in `items`, by name", body = [Database])))]
+    responses((status = 200, description = "The databases in `items`, by name", body = Listed<Database>)))]
 async fn list(caller: Caller) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::DatabaseRead)?;
     let view = View::begin(caller.db(), &granted).await?;

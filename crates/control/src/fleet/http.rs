@@ -17,7 +17,7 @@ use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::Caller;
-use crate::http::page;
+use crate::http::page::{self, Listed};
 use crate::http::reply::Reply;
 
 /// Longest SQL of a migration.
@@ -108,7 +108,7 @@ async fn fleet(caller: Caller, filter: Filter) -> Result<Reply, Error> {
 }
 
 #[utoipa::path(get, path = "/migrations", tag = "fleet",
-    responses((status = 200, description = "The latest 100 in `items`", body = [store::Migration])))]
+    responses((status = 200, description = "The latest 100 in `items`", body = Listed<store::Migration>)))]
 async fn list(caller: Caller) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::DatabaseRead)?;
     let view = View::begin(caller.db(), &granted).await?;

@@ -6,9 +6,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use utoipa::ToSchema;
+
 use crate::ablation::{Protection, removed};
 use crate::error::Error;
 use crate::secret::Secret;
+
+/// How a list is answered, for the document.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "a shape alone: answers are written where they are read from the database")]
+pub(crate) struct Listed<T> {
+    /// What there is, or a page of it.
+    items: Vec<T>,
+    /// For the next page, if there is one.
+    next_page_token: Option<String>,
+}
 
 /// Entries of a page, unless the request says otherwise.
 pub(crate) const PAGE_DEFAULT: u32 = 50;

@@ -18,7 +18,7 @@ use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::{Caller, Id};
-use crate::http::page;
+use crate::http::page::{self, Listed};
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
 use crate::outbox::Event;
@@ -80,7 +80,7 @@ impl FromRequestParts<Api> for Filter {
 }
 
 #[utoipa::path(get, path = "/{id}/members", tag = "members", params(("id" = TenantId, Path), Filter),
-    responses((status = 200, description = "A page: `items`, and `nextPageToken` if there are more", body = [Membership])))]
+    responses((status = 200, description = "A page: `items`, and `nextPageToken` if there are more", body = Listed<Membership>)))]
 async fn list(caller: Caller, Id(tenant): Id, filter: Filter) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::MemberRead, tenant).await?;
     let limit = page::size(filter.page_size)?;

@@ -22,6 +22,7 @@ use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::{Caller, Id};
+use crate::http::page::Listed;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
 use crate::users::is_address;
@@ -72,7 +73,7 @@ struct NewInvitation {
 }
 
 #[utoipa::path(get, path = "/{id}/invitations", tag = "members", params(("id" = TenantId, Path)),
-    responses((status = 200, description = "Those that are open, at most 1000: `items`", body = [Invitation])))]
+    responses((status = 200, description = "Those that are open, at most 1000: `items`", body = Listed<Invitation>)))]
 async fn list(caller: Caller, Id(tenant): Id) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::MemberRead, tenant).await?;
     let view = View::begin(caller.db(), &granted).await?;

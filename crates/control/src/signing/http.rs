@@ -15,6 +15,7 @@ use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::Caller;
+use crate::http::page::Listed;
 use crate::http::reply::Reply;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
@@ -30,7 +31,7 @@ struct SigningRotation {
 }
 
 #[utoipa::path(get, path = "", tag = "signing keys",
-    responses((status = 200, description = "The keys, never their secrets: `items`", body = [SigningKey])))]
+    responses((status = 200, description = "The keys, never their secrets: `items`", body = Listed<SigningKey>)))]
 async fn list(caller: Caller) -> Result<Reply, Error> {
     caller.on_platform(Permission::SigningKeyRead)?;
     let keys = keeper(&caller)?.open().await?;

@@ -18,6 +18,7 @@ use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::{Caller, Id};
+use crate::http::page::Listed;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
 use crate::outbox::Event;
@@ -47,7 +48,7 @@ struct Asked {
 struct Nothing {}
 
 #[utoipa::path(get, path = "/{id}/support", tag = "support", params(("id" = TenantId, Path)),
-    responses((status = 200, description = "The last 200, newest first: `items`", body = [SupportAccess])))]
+    responses((status = 200, description = "The last 200, newest first: `items`", body = Listed<SupportAccess>)))]
 async fn list(caller: Caller, Id(tenant): Id) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::SupportRead, tenant).await?;
     let view = View::begin(caller.db(), &granted).await?;

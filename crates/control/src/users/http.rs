@@ -19,7 +19,7 @@ use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::Caller;
-use crate::http::page;
+use crate::http::page::{self, Listed};
 use crate::http::reply::Reply;
 use crate::members;
 use crate::outbox::Event;
@@ -103,7 +103,7 @@ pub(crate) fn user_id(text: &str) -> Result<Uuid, Error> {
 }
 
 #[utoipa::path(get, path = "", tag = "users", params(Filter),
-    responses((status = 200, description = "A page: `items`, and `nextPageToken` if there are more", body = [User])))]
+    responses((status = 200, description = "A page: `items`, and `nextPageToken` if there are more", body = Listed<User>)))]
 async fn list(caller: Caller, filter: Filter) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::UserRead)?;
     let limit = page::size(filter.page_size)?;

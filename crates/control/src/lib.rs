@@ -58,6 +58,6 @@ pub use usage::SampledTable;
 pub use users::User;
 pub use webhooks::WebhookSettings;
 pub use webhooks::http::{Delivery, Webhook};
+pub use work::Application;
 #[cfg(feature = "ablation")]
 pub use work::moment::Mortal;
-pub use work::{Application, MakeKey};

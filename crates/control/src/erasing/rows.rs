@@ -170,7 +170,7 @@ impl<'a> Rows<'a> {
     /// Begins a transaction for the tenant, as a role that the table's policies hold for.
     async fn begin(&mut self, at: usize) -> Result<(), Error> {
         let table = &self.tables[at];
-        let make = self.application.context_key.as_ref().ok_or_else(|| {
+        let key = self.application.context_key.as_ref().ok_or_else(|| {
             let detail = format!("no key signs contexts for the database `{}`", self.application.target.database());
             Error::new(Code::Unavailable, detail).because_text("`credentials` of [control.databases] is missing")
         })?;
@@ -183,7 +183,7 @@ impl<'a> Rows<'a> {
             counter: self.counter,
             session_no: self.session_no,
         };
-        let token = make().sign_session(&claims).map_err(|e| Error::bug("sign a context").because(e))?;
+        let token = key.sign_session(&claims).map_err(|e| Error::bug("sign a context").because(e))?;
         let sql = format!("BEGIN; SET LOCAL ROLE {}", self.runtime.quoted());
         self.client.batch_execute(&sql).await.map_err(failed("become the runtime's group"))?;
         let entered = self.client.execute("SELECT tenantry.enter($1)", &[&token]).await;

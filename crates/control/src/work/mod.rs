@@ -38,24 +38,15 @@ const RENEW_EVERY: Duration = Duration::from_secs(15);
 /// Tries of a step that may pass, before what was made is taken back.
 pub(crate) const ATTEMPTS_MAX: i32 = 8;
 
-/// What makes a key that signs contexts; it is made anew for each use, and wiped after it.
-pub type MakeKey = Arc<dyn Fn() -> ContextKey + Send + Sync>;
-
 /// A database of the application, as the configuration knows it: the login that may make schemas, roles and databases.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Application {
     /// Where it is, and as whom.
     pub target: Target,
-    /// Makes the key that signs its tenant contexts, where it is isolated: what erases rows of shared tables.
-    pub context_key: Option<MakeKey>,
+    /// The key that signs its tenant contexts, where it is isolated: what erases rows of shared tables.
+    pub context_key: Option<Arc<ContextKey>>,
     /// The group that may work in its tables; `{database}_rt` if it is left out.
     pub runtime: Option<String>,
-}
-
-impl std::fmt::Debug for Application {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Application").field("target", &self.target).finish_non_exhaustive()
-    }
 }
 
 impl Application {

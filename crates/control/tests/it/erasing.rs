@@ -36,8 +36,8 @@ pub(crate) async fn isolated(hint: &str) -> (Database, Application) {
     apply::apply(&db.target(), &blueprint, &options, &Silent).await.unwrap();
     apply::complete(&db.target(), &options, &Silent).await.unwrap();
     let key = Credentials::read(&options.credentials).unwrap().signing_key.clone();
-    let make = Arc::new(move || ContextKey::from_hex(key.kid, &key.key).unwrap());
-    let known = Application { target: db.target(), context_key: Some(make), runtime: None };
+    let key = Arc::new(ContextKey::from_hex(key.kid, &key.key).unwrap());
+    let known = Application { target: db.target(), context_key: Some(key), runtime: None };
     (db, known)
 }
 

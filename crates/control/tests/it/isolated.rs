@@ -58,7 +58,7 @@ async fn a_schema_of_an_isolated_template_needs_no_context() {
 async fn a_database_of_an_isolated_template_keeps_its_wall() {
     let (template, known) = isolated("isodb").await;
     let server = postgres(15).database("isodb_home").await;
-    let key = known.context_key.clone().unwrap()();
+    let key = known.context_key.clone().unwrap();
     let home = tenantry_control::Application { target: server.target(), ..known };
     let scene = Scene::with_places("isod", BTreeMap::from([("main".to_owned(), home)])).await;
     let body = json!({ "name": "main", "strategies": ["database"], "templateDatabase": template.name() });

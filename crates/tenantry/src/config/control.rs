@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use tenantry_control::{Application, CONNECTIONS_DEFAULT, MakeKey, Mode, Secret, Settings, SignIn, VALIDATION_AGE_MAX};
+use tenantry_control::{Application, CONNECTIONS_DEFAULT, Mode, Secret, Settings, SignIn, VALIDATION_AGE_MAX};
 use tenantry_engine::credentials::Credentials;
 use tenantry_model::token::ContextKey;
 use tenantry_pg::Target;
@@ -224,13 +224,10 @@ fn place(name: &str, section: &ApplicationSection) -> Result<Application, Failur
     let context_key = match &section.credentials {
         None => None,
         Some(path) => {
-            let key = Credentials::read(path)?.signing_key.clone();
-            let make = move || ContextKey::from_hex(key.kid, &key.key);
-            make()
+            let credentials = Credentials::read(path)?;
+            let key = ContextKey::from_hex(credentials.signing_key.kid, &credentials.signing_key.key)
                 .map_err(|e| Failure::caller(format!("the signing key in {} is no key", path.display())).because(e))?;
-            // it was read once already
-            let make: MakeKey = Arc::new(move || make().unwrap_or_else(|_| std::process::abort()));
-            Some(make)
+            Some(Arc::new(key))
         }
     };
     Ok(Application { target, context_key, runtime: section.runtime.clone() })

@@ -1,8 +1,7 @@
 //! Alerts over HTTP: `/api/alerts` for the platform, `/api/tenants/{id}/alerts` for one tenant.
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,6 +19,7 @@ use crate::http::Api;
 use crate::http::body::{Body, Nothing};
 use crate::http::caller::{Caller, Id};
 use crate::http::page;
+use crate::http::query::Asked;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
 
@@ -82,26 +82,16 @@ struct Filter {
     severity: Option<String>,
 }
 
-impl FromRequestParts<Api> for Filter {
-    type Rejection = Error;
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Error> {
-        let query = Query::<Self>::try_from_uri(&parts.uri);
-        query.map(|q| q.0).map_err(|e| {
-            Error::field("query", std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
-        })
-    }
-}
-
 #[utoipa::path(get, path = "/api/alerts", tag = "alerts", params(Filter),
     responses((status = 200, description = "A page, newest first", body = Alerts)))]
-async fn of_platform(caller: Caller, filter: Filter) -> Result<Reply, Error> {
+async fn of_platform(caller: Caller, Asked(filter): Asked<Filter>) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::AlertRead)?;
     list(&caller, granted, filter).await
 }
 
 #[utoipa::path(get, path = "/{id}/alerts", tag = "alerts", params(("id" = TenantId, Path), Filter),
     responses((status = 200, description = "A page, newest first", body = Alerts)))]
-async fn of_tenant(caller: Caller, Id(tenant): Id, filter: Filter) -> Result<Reply, Error> {
+async fn of_tenant(caller: Caller, Id(tenant): Id, Asked(filter): Asked<Filter>) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::AlertRead, tenant).await?;
     list(&caller, granted, filter).await
 }

@@ -1,9 +1,6 @@
 //! A tenant's audit entries over HTTP: `/api/tenants/{id}/audit`, newest first.
 
-use axum::extract::FromRequestParts;
-use axum::extract::Query;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,6 +17,7 @@ use crate::error::Error;
 use crate::http::Api;
 use crate::http::caller::{Caller, Id};
 use crate::http::page;
+use crate::http::query::Asked;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
 
@@ -58,16 +56,6 @@ struct Filter {
     /// Before this moment, as RFC 3339.
     #[param(value_type = Option<String>)]
     to: Option<Timestamp>,
-}
-
-impl FromRequestParts<Api> for Filter {
-    type Rejection = Error;
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Error> {
-        let query = Query::<Self>::try_from_uri(&parts.uri);
-        query.map(|q| q.0).map_err(|e| {
-            Error::field("query", std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
-        })
-    }
 }
 
 /// An entry, as it is shown.
@@ -113,7 +101,7 @@ pub(super) fn shown(row: &Row) -> Shown {
 
 #[utoipa::path(get, path = "/{id}/audit", tag = "audit", params(("id" = TenantId, Path), Filter),
     responses((status = 200, description = "A page, newest first: `items`, and `nextPageToken` if there are more")))]
-async fn audit(caller: Caller, Id(id): Id, filter: Filter) -> Result<Reply, Error> {
+async fn audit(caller: Caller, Id(id): Id, Asked(filter): Asked<Filter>) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::AuditRead, id).await?;
     one_of("severity", filter.severity.as_deref(), &["LOW", "MEDIUM", "HIGH", "CRITICAL"])?;
     one_of("outcome", filter.outcome.as_deref(), &["SUCCESS", "FAILURE", "DENIED"])?;

@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,6 +18,7 @@ use crate::change::View;
 use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
+use crate::http::body::given;
 use crate::http::caller::Caller;
 use crate::http::page::Listed;
 use crate::http::reply::Reply;
@@ -66,11 +67,6 @@ struct DatabaseChange {
     #[schema(value_type = Option<String>)]
     template_database: Option<Option<String>>,
     warm: Option<i32>,
-}
-
-/// Null is something else than nothing.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// `{database}` of a path.

@@ -1,8 +1,7 @@
 //! The fleet over HTTP: `/api/fleet`.
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -18,6 +17,7 @@ use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::Caller;
 use crate::http::page::{self, Listed};
+use crate::http::query::Asked;
 use crate::http::reply::Reply;
 
 /// Longest SQL of a migration.
@@ -76,20 +76,10 @@ struct Filter {
     version: Option<String>,
 }
 
-impl FromRequestParts<Api> for Filter {
-    type Rejection = Error;
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Error> {
-        let query = Query::<Self>::try_from_uri(&parts.uri);
-        query.map(|q| q.0).map_err(|e| {
-            Error::field("query", std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
-        })
-    }
-}
-
 /// Tenants with a schema or database of their own, and their versions.
 #[utoipa::path(get, path = "", tag = "fleet", params(Filter),
     responses((status = 200, description = "A page in `items`, `nextPageToken` if there are more, and in `versions` how many are of which")))]
-async fn fleet(caller: Caller, filter: Filter) -> Result<Reply, Error> {
+async fn fleet(caller: Caller, Asked(filter): Asked<Filter>) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::DatabaseRead)?;
     let limit = page::size(filter.page_size)?;
     let bound = format!("fleet {} {:?}", caller.actor().name(), filter.version);

@@ -1,8 +1,7 @@
 //! Members over HTTP: `/api/tenants/{id}/members`.
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -19,6 +18,7 @@ use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::{Caller, Id};
 use crate::http::page::{self, Listed};
+use crate::http::query::Asked;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
 use crate::outbox::Event;
@@ -69,19 +69,9 @@ struct Filter {
     page_size: Option<u32>,
 }
 
-impl FromRequestParts<Api> for Filter {
-    type Rejection = Error;
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Error> {
-        let query = Query::<Self>::try_from_uri(&parts.uri);
-        query.map(|q| q.0).map_err(|e| {
-            Error::field("query", std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
-        })
-    }
-}
-
 #[utoipa::path(get, path = "/{id}/members", tag = "members", params(("id" = TenantId, Path), Filter),
     responses((status = 200, description = "A page: `items`, and `nextPageToken` if there are more", body = Listed<Membership>)))]
-async fn list(caller: Caller, Id(tenant): Id, filter: Filter) -> Result<Reply, Error> {
+async fn list(caller: Caller, Id(tenant): Id, Asked(filter): Asked<Filter>) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::MemberRead, tenant).await?;
     let limit = page::size(filter.page_size)?;
     let bound = format!("members {} {tenant}", caller.actor().name());

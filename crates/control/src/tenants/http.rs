@@ -1,11 +1,8 @@
 //! Tenants over HTTP: `/api/tenants`.
 
-use axum::extract::FromRequestParts;
-use axum::extract::Query;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -19,8 +16,10 @@ use crate::databases::Strategy;
 use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
+use crate::http::body::given;
 use crate::http::caller::{Caller, Id};
 use crate::http::page;
+use crate::http::query::Asked;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
 use crate::{placing, quotas};
@@ -96,11 +95,6 @@ struct Reason {
     reason: Option<String>,
 }
 
-/// Null is something else than nothing.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 /// What a list is cut down to.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
@@ -123,19 +117,9 @@ struct Filter {
     search: Option<String>,
 }
 
-impl FromRequestParts<Api> for Filter {
-    type Rejection = Error;
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Error> {
-        let query = Query::<Self>::try_from_uri(&parts.uri);
-        query.map(|q| q.0).map_err(|e| {
-            Error::field("query", std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
-        })
-    }
-}
-
 #[utoipa::path(get, path = "", tag = "tenants", params(Filter),
     responses((status = 200, description = "A page: `items`, and `nextPageToken` if there are more")))]
-async fn list(caller: Caller, filter: Filter) -> Result<Reply, Error> {
+async fn list(caller: Caller, Asked(filter): Asked<Filter>) -> Result<Reply, Error> {
     // who has a tenant sees it and those below it; the platform sees all
     let granted = match caller.actor().reach() {
         Reach::Platform(_) => caller.on_platform(Permission::TenantList)?,

@@ -1,8 +1,6 @@
 //! Usage over HTTP: `/api/tenants/{id}/usage` and `…/metrics`, and the reports of gateways and proxies.
 
-use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde::{Deserialize, Serialize};
@@ -22,6 +20,7 @@ use crate::error::Error;
 use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::{Caller, Id};
+use crate::http::query::Asked;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
 
@@ -57,19 +56,9 @@ struct Time {
     granularity: Option<String>,
 }
 
-impl FromRequestParts<Api> for Time {
-    type Rejection = Error;
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Error> {
-        let query = Query::<Self>::try_from_uri(&parts.uri);
-        query.map(|q| q.0).map_err(|e| {
-            Error::field("query", std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
-        })
-    }
-}
-
 #[utoipa::path(get, path = "/{id}/usage", tag = "usage", params(("id" = TenantId, Path), Time),
     responses((status = 200, description = "What the tenant used", body = UsageDocument)))]
-async fn usage(caller: Caller, Id(tenant): Id, time: Time) -> Result<Reply, Error> {
+async fn usage(caller: Caller, Id(tenant): Id, Asked(time): Asked<Time>) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::UsageRead, tenant).await?;
     let by_hour = match time.granularity.as_deref() {
         Some("hour") => true,

@@ -1,10 +1,9 @@
 //! Users over HTTP: `/api/users`, for the platform.
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -18,8 +17,10 @@ use crate::change::View;
 use crate::error::{Code, Error};
 use crate::http::Api;
 use crate::http::body::Body;
+use crate::http::body::given;
 use crate::http::caller::Caller;
 use crate::http::page::{self, Listed};
+use crate::http::query::Asked;
 use crate::http::reply::Reply;
 use crate::members;
 use crate::outbox::Event;
@@ -63,11 +64,6 @@ struct UserChange {
     status: Option<String>,
 }
 
-/// Null is something else than nothing.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 /// What a list is cut down to.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
@@ -85,16 +81,6 @@ struct Filter {
     status: Option<String>,
 }
 
-impl FromRequestParts<Api> for Filter {
-    type Rejection = Error;
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Error> {
-        let query = Query::<Self>::try_from_uri(&parts.uri);
-        query.map(|q| q.0).map_err(|e| {
-            Error::field("query", std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
-        })
-    }
-}
-
 /// `{user}` of a path.
 pub(crate) fn user_id(text: &str) -> Result<Uuid, Error> {
     let bad = || Error::field("user", "give the user's id, a UUID like 0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d");
@@ -104,7 +90,7 @@ pub(crate) fn user_id(text: &str) -> Result<Uuid, Error> {
 
 #[utoipa::path(get, path = "", tag = "users", params(Filter),
     responses((status = 200, description = "A page: `items`, and `nextPageToken` if there are more", body = Listed<User>)))]
-async fn list(caller: Caller, filter: Filter) -> Result<Reply, Error> {
+async fn list(caller: Caller, Asked(filter): Asked<Filter>) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::UserRead)?;
     let limit = page::size(filter.page_size)?;
     let email = filter.email.as_deref().map(str::to_lowercase);

@@ -3,9 +3,7 @@
 mod of_platform;
 mod of_tenant;
 
-use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,7 +16,6 @@ use crate::access::Granted;
 use crate::audit::{Entry, Severity};
 use crate::change::View;
 use crate::error::{Code, Error};
-use crate::http::Api;
 use crate::http::body::Body;
 use crate::http::caller::Caller;
 use crate::http::page;
@@ -169,16 +166,6 @@ pub(super) struct DeliveryFilter {
     page_size: Option<u32>,
     /// `pending`, `delivered` or `dead`.
     status: Option<String>,
-}
-
-impl FromRequestParts<Api> for DeliveryFilter {
-    type Rejection = Error;
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Error> {
-        let query = Query::<Self>::try_from_uri(&parts.uri);
-        query.map(|q| q.0).map_err(|e| {
-            Error::field("query", std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
-        })
-    }
 }
 
 /// The id of an endpoint or delivery in a path; what is none names nothing.

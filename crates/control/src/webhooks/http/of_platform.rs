@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::http::Api;
 use crate::http::body::{Body, Nothing};
 use crate::http::caller::Caller;
+use crate::http::query::Asked;
 use crate::http::reply::Reply;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
@@ -76,7 +77,11 @@ async fn test(caller: Caller, Path(webhook): Path<String>, body: Body<Nothing>) 
 
 #[utoipa::path(get, path = "/api/webhooks/{webhook}/deliveries", tag = "webhooks", operation_id = "deliveries_platform_webhook", params(("webhook" = uuid::Uuid, Path), DeliveryFilter),
     responses((status = 200, description = "A page, newest first", body = Deliveries)))]
-async fn deliveries(caller: Caller, Path(webhook): Path<String>, filter: DeliveryFilter) -> Result<Reply, Error> {
+async fn deliveries(
+    caller: Caller,
+    Path(webhook): Path<String>,
+    Asked(filter): Asked<DeliveryFilter>,
+) -> Result<Reply, Error> {
     let granted = caller.on_platform(Permission::WebhookRead)?;
     super::deliveries(&caller, granted, id(&webhook)?, filter).await
 }

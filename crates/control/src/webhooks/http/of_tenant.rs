@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::http::Api;
 use crate::http::body::{Body, Nothing};
 use crate::http::caller::Caller;
+use crate::http::query::Asked;
 use crate::http::reply::Reply;
 use crate::ids::TenantId;
 
@@ -92,7 +93,7 @@ async fn test(
 async fn deliveries(
     caller: Caller,
     Path((tenant, webhook)): Path<(String, String)>,
-    filter: DeliveryFilter,
+    Asked(filter): Asked<DeliveryFilter>,
 ) -> Result<Reply, Error> {
     let granted = caller.on_tenant(Permission::WebhookRead, caller.tenant_of(&tenant)?).await?;
     super::deliveries(&caller, granted, id(&webhook)?, filter).await
